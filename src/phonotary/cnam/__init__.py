@@ -1,0 +1,1 @@
+"""WHAT NAME IS SHOWN: display names, their registration and their delivery."""

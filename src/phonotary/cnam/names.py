@@ -1,0 +1,160 @@
+"""Display names and the numbers that may carry one, by the rules of the CNAM guide.
+
+A name has at most 15 characters, begins with a letter, holds only letters, digits, periods, commas
+and spaces, and is no generic value such as a city and state. Everything that is wrong is said at
+once. Whether the name resembles the business is for the Trust Hub's vetting to ask (11007).
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from phonotary.tn import Tn
+
+LONGEST = 15
+"""Characters. The PSTN's name field is that wide (GR-1188), and the guide says the same."""
+
+# Twilio's error dictionary: "display name does not meet requirements" and "contains prohibited
+# content". The terms are the dictionary's examples; the last is the only part of the second that
+# fits a display name, and is ours.
+UNFIT = 11009
+PROHIBITED = 11008
+PROHIBITED_TERMS = (
+    "FBI",
+    "SOCIAL SECURITY ADMINISTRATION",
+    "GOVERNMENT",
+    "POLICE",
+    "MEDICARE",
+    "SOCIAL SECURITY",
+)
+
+
+def _phrases(text: str) -> frozenset[str]:
+    return frozenset(each.strip() for line in text.splitlines() for each in line.split("|")) - {""}
+
+
+# What databases and switches put where no name is known, and what PBX software discards on sight
+# (FreePBX superfecta's default filters, OpenCNAM, telephone companies' reports).
+GENERIC = _phrases(
+    """
+    ANONYMOUS|CALLER|CALLER ID|CELL PHONE|INCOMING CALL|NAME|NAME UNAVAILABLE|NO NAME|NONE
+    NOT AVAILABLE|OUT OF AREA|PRIVATE|PRIVATE CALLER|PRIVATE NUMBER|RESTRICTED|SALES TEAM
+    TOLL FREE|TOLL FREE CALL|TOLL FREE NUMBER|UNAVAILABLE|UNKNOWN|UNKNOWN CALLER|UNKNOWN NAME
+    UNKNOWN NUMBER|UNLISTED|USA|UNITED STATES|WIRELESS|WIRELESS CALLER
+    """
+)
+
+_STATES = dict(
+    pair.split(" ", 1)  # the postal code, then the name
+    for pair in _phrases(
+        """
+        AL ALABAMA|AK ALASKA|AZ ARIZONA|AR ARKANSAS|CA CALIFORNIA|CO COLORADO|CT CONNECTICUT
+        DE DELAWARE|DC DISTRICT OF COLUMBIA|FL FLORIDA|GA GEORGIA|HI HAWAII|ID IDAHO|IL ILLINOIS
+        IN INDIANA|IA IOWA|KS KANSAS|KY KENTUCKY|LA LOUISIANA|ME MAINE|MD MARYLAND|MA MASSACHUSETTS
+        MI MICHIGAN|MN MINNESOTA|MS MISSISSIPPI|MO MISSOURI|MT MONTANA|NE NEBRASKA|NV NEVADA
+        NH NEW HAMPSHIRE|NJ NEW JERSEY|NM NEW MEXICO|NY NEW YORK|NC NORTH CAROLINA|ND NORTH DAKOTA
+        OH OHIO|OK OKLAHOMA|OR OREGON|PA PENNSYLVANIA|PR PUERTO RICO|RI RHODE ISLAND
+        SC SOUTH CAROLINA|SD SOUTH DAKOTA|TN TENNESSEE|TX TEXAS|UT UTAH|VT VERMONT|VA VIRGINIA
+        WA WASHINGTON|WV WEST VIRGINIA|WI WISCONSIN|WY WYOMING
+        """
+    )
+)
+_STATE_NAMES = frozenset(_STATES.values())
+
+# Large US cities. A list, because "WORD, PA" or "WORD, MD" is as often a
+# law firm or a doctor as a place: only a known city before the state makes a name generic.
+_CITIES = _phrases(
+    """
+    NEW YORK|NEW YORK CITY|LOS ANGELES|CHICAGO|HOUSTON|PHOENIX|PHILADELPHIA|SAN ANTONIO|SAN DIEGO
+    DALLAS|JACKSONVILLE|AUSTIN|FORT WORTH|SAN JOSE|COLUMBUS|CHARLOTTE|INDIANAPOLIS|SAN FRANCISCO
+    SEATTLE|DENVER|OKLAHOMA CITY|NASHVILLE|EL PASO|LAS VEGAS|BOSTON|PORTLAND|LOUISVILLE|DETROIT
+    MEMPHIS|BALTIMORE|MILWAUKEE|ALBUQUERQUE|TUCSON|FRESNO|SACRAMENTO|MESA|KANSAS CITY|ATLANTA
+    OMAHA|RALEIGH|MIAMI|LONG BEACH|VIRGINIA BEACH|OAKLAND|MINNEAPOLIS|TULSA|TAMPA|ARLINGTON
+    WICHITA|BAKERSFIELD|NEW ORLEANS|CLEVELAND|ANAHEIM|HONOLULU|RIVERSIDE|STOCKTON|CORPUS CHRISTI
+    LEXINGTON|IRVINE|NEWARK|ORLANDO|SANTA ANA|CINCINNATI|PITTSBURGH|ST. LOUIS|ST LOUIS|SAINT LOUIS
+    SAINT PAUL|ST. PAUL|ST PAUL|GREENSBORO|JERSEY CITY|LINCOLN|PLANO|ANCHORAGE|DURHAM|BUFFALO
+    CHANDLER|TOLEDO|MADISON|RENO|FORT WAYNE|LUBBOCK|BOISE|BATON ROUGE|SPOKANE|RICHMOND|DES MOINES
+    TACOMA|ROCHESTER|SALT LAKE CITY|BIRMINGHAM|BROOKLYN|MANHATTAN|LITTLE ROCK|PROVIDENCE|SPRINGFIELD
+    """
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One rule a display name breaks."""
+
+    rule: str
+    """``empty``, ``length``, ``first-letter``, ``characters``, ``generic`` or ``prohibited``."""
+    sentence: str
+    """One sentence for the customer."""
+    code: int
+    """Of Twilio's error dictionary."""
+
+
+def normal(name: str) -> str:
+    """The name as it is checked and shown: trimmed, each run of spaces one space."""
+    return re.sub(" +", " ", name.strip())
+
+
+def findings(name: str) -> list[Finding]:
+    """Every rule of the CNAM guide that a display name breaks; empty for a good one."""
+    text = normal(name)
+    if not text:
+        return [Finding("empty", "The display name is empty.", UNFIT)]
+    found = []
+    if len(text) > LONGEST:
+        sentence = f"The display name has {len(text)} characters; {LONGEST} are allowed."
+        found.append(Finding("length", sentence, UNFIT))
+    if not re.match("[A-Za-z]", text):
+        found.append(Finding("first-letter", "The display name must begin with a letter.", UNFIT))
+    if not re.fullmatch("[A-Za-z0-9., ]*", text):
+        sentence = "The display name may hold only letters, digits, periods, commas and spaces."
+        found.append(Finding("characters", sentence, UNFIT))
+    if _is_generic(text):
+        sentence = "The display name is generic; it must be the business's own name."
+        found.append(Finding("generic", sentence, UNFIT))
+    if _is_prohibited(text):
+        sentence = "The display name contains a term that may suggest a public authority."
+        found.append(Finding("prohibited", sentence, PROHIBITED))
+    return found
+
+
+def ineligible(number: Tn) -> str | None:
+    """Why this number may carry no name (one sentence), or None when it may.
+
+    US long codes only: the CNAM guide leaves out Canada and, for the API, toll-free numbers.
+    """
+    if number.kind == "toll-free":
+        return "A toll-free number cannot carry a display name."
+    if not number.in_united_states:
+        return "Only numbers of the United States can carry a display name."
+    return None
+
+
+def _words(text: str) -> str:
+    return normal(re.sub("[.,]", " ", text)).upper()
+
+
+def _is_prohibited(text: str) -> bool:
+    words = f" {_words(text)} "
+    # Full stops between letters do not hide an abbreviation: "F.B.I." reads as FBI.
+    joined = f" {normal(text.replace('.', '')).upper()} "
+    return any(f" {term} " in each for term in PROHIBITED_TERMS for each in (words, joined))
+
+
+def _is_generic(text: str) -> bool:
+    upper, words = text.upper(), _words(text)
+    return bool({upper, words} & (GENERIC | _STATE_NAMES | _CITIES)) or _is_city_and_state(words)
+
+
+def _is_city_and_state(words: str) -> bool:
+    """``SEATTLE WA`` or ``Miami, Florida``, cut-off cities included as carriers cut them."""
+    for state in (*_STATES, *_STATE_NAMES):
+        city = words.removesuffix(f" {state}")
+        if city == words:
+            continue
+        # The default display when no name is set is the city cut to 12 characters and the state.
+        if city in _CITIES or any(known[:12].rstrip() == city for known in _CITIES):
+            return True
+    return False

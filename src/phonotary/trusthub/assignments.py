@@ -1,0 +1,219 @@
+"""What belongs to a bundle: entities that prove it, numbers it speaks for.
+
+Trust Hub v1 ``EntityAssignments`` and ``ChannelEndpointAssignments``. The order the guides insist
+on is held here: a number must be on the business profile before it can be on a product of it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from phonotary import sids
+from phonotary.clock import Instant
+from phonotary.errors import Reason, Refused
+from phonotary.tn import parse
+from phonotary.trusthub import bundles, lifecycle, policies
+from phonotary.trusthub.ownership import is_in_family, not_found
+from phonotary.trusthub.records import (
+    CUSTOMER_PROFILE,
+    TRUST_PRODUCT,
+    Bundle,
+    ChannelEndpointAssignment,
+    EntityAssignment,
+    Number,
+    Party,
+)
+from phonotary.trusthub.store import Ask, Page, Store
+
+# Seen live for end users; the same sentence fits every entity (HTTP 400, code 70002).
+FROZEN = "Cannot update {what}. A bundle it belongs to is in an immutable state."
+PHONE_NUMBER = "phone-number"
+
+
+def assign_entity(
+    store: Store, party: Party, now: Instant, kind: str, bundle_sid: str, *, object_sid: str
+) -> EntityAssignment:
+    """Put an end user, a supporting document or another bundle into a bundle that is still open."""
+    bundle = bundles.own(store, party, kind, bundle_sid)
+    _require_open(bundle)
+    object_type = _object_type(store, party, bundle, object_sid)
+    if store.entity_assignments.first(bundle_sid=bundle_sid, object_sid=object_sid):
+        raise Refused(Reason.ALREADY_ASSIGNED, f"{object_sid} is already assigned to {bundle_sid}")
+    assignment = EntityAssignment(
+        sid=sids.mint("BV"),
+        account_sid=party.sid,
+        bundle_sid=bundle_sid,
+        object_sid=object_sid,
+        object_type=object_type,
+        date_created=now,
+    )
+    store.entity_assignments.add(assignment)
+    return assignment
+
+
+def entity(store: Store, party: Party, kind: str, bundle_sid: str, sid: str) -> EntityAssignment:
+    bundle = bundles.fetch(store, party, kind, bundle_sid)
+    found = store.entity_assignments.get(sid)
+    if found is None or found.bundle_sid != bundle.sid:
+        raise not_found(f"{bundles.PATHS[kind]}/{bundle_sid}/EntityAssignments/{sid}")
+    return found
+
+
+def entities(
+    store: Store, party: Party, kind: str, bundle_sid: str, ask: Ask, where: Mapping[str, Any]
+) -> Page[EntityAssignment]:
+    """One page, by ``object_type`` where given."""
+    bundle = bundles.fetch(store, party, kind, bundle_sid)
+    return store.entity_assignments.page(ask, {**where, "bundle_sid": bundle.sid})
+
+
+def unassign_entity(store: Store, party: Party, kind: str, bundle_sid: str, sid: str) -> None:
+    bundle = bundles.own(store, party, kind, bundle_sid)
+    found = entity(store, party, kind, bundle_sid, sid)
+    _require_open(bundle)
+    store.entity_assignments.remove(found.sid)
+
+
+def assign_number(
+    store: Store,
+    party: Party,
+    now: Instant,
+    kind: str,
+    bundle_sid: str,
+    *,
+    channel_endpoint_sid: str,
+    channel_endpoint_type: str,
+) -> ChannelEndpointAssignment:
+    """Put one number on a bundle, in any status.
+
+    On a trust product the number must already be on the linked business profile (both guides), a
+    CNAM product takes US long codes only (CNAM guide), and a number is on at most one product of a
+    policy (integrators' reports).
+    """
+    bundle = bundles.own(store, party, kind, bundle_sid)
+    if channel_endpoint_type != PHONE_NUMBER:
+        raise Refused(Reason.INVALID_PARAMETER, f"ChannelEndpointType must be {PHONE_NUMBER}")
+    number = _number(store, party, channel_endpoint_sid)
+    assigned = store.endpoint_assignments.all(channel_endpoint_sid=number.sid)
+    if any(a.bundle_sid == bundle_sid for a in assigned):
+        raise Refused(Reason.ALREADY_ASSIGNED, f"{number.sid} is already assigned to {bundle_sid}")
+    if kind == TRUST_PRODUCT:
+        _require_on_profile(store, bundle, {a.bundle_sid for a in assigned}, number)
+        _require_eligible(bundle, number)
+        _require_no_other_product(store, bundle, {a.bundle_sid for a in assigned})
+    assignment = ChannelEndpointAssignment(
+        sid=sids.mint("RA"),
+        account_sid=party.sid,
+        bundle_sid=bundle_sid,
+        channel_endpoint_sid=number.sid,
+        channel_endpoint_type=channel_endpoint_type,
+        date_created=now,
+    )
+    store.endpoint_assignments.add(assignment)
+    return assignment
+
+
+def number_assignment(
+    store: Store, party: Party, kind: str, bundle_sid: str, sid: str
+) -> ChannelEndpointAssignment:
+    bundle = bundles.fetch(store, party, kind, bundle_sid)
+    found = store.endpoint_assignments.get(sid)
+    if found is None or found.bundle_sid != bundle.sid:
+        raise not_found(f"{bundles.PATHS[kind]}/{bundle_sid}/ChannelEndpointAssignments/{sid}")
+    return found
+
+
+def number_assignments(
+    store: Store, party: Party, kind: str, bundle_sid: str, ask: Ask, where: Mapping[str, Any]
+) -> Page[ChannelEndpointAssignment]:
+    """One page, by ``channel_endpoint_sid`` (one or several) where given."""
+    bundle = bundles.fetch(store, party, kind, bundle_sid)
+    return store.endpoint_assignments.page(ask, {**where, "bundle_sid": bundle.sid})
+
+
+def unassign_number(store: Store, party: Party, kind: str, bundle_sid: str, sid: str) -> None:
+    """Take a number off a bundle, in any status: this is how a name or an A is given up."""
+    bundles.own(store, party, kind, bundle_sid)
+    store.endpoint_assignments.remove(number_assignment(store, party, kind, bundle_sid, sid).sid)
+
+
+def profiles_of(store: Store, bundle_sid: str) -> list[Bundle]:
+    """The customer profiles a bundle is linked to."""
+    linked = (store.bundles.get(a.object_sid) for a in _bundles_in(store, bundle_sid))
+    return [bundle for bundle in linked if bundle and bundle.kind == CUSTOMER_PROFILE]
+
+
+def _bundles_in(store: Store, bundle_sid: str) -> list[EntityAssignment]:
+    every = store.entity_assignments.all(bundle_sid=bundle_sid)
+    return [assignment for assignment in every if assignment.object_sid.startswith("BU")]
+
+
+def _require_open(bundle: Bundle) -> None:
+    if not lifecycle.permits(bundle, "assign-entities"):
+        raise Refused(Reason.FROZEN, FROZEN.format(what="bundle assignment"))
+
+
+def _object_type(store: Store, party: Party, bundle: Bundle, object_sid: str) -> str:
+    """The type of what is assigned, once it is sure the party may assign it."""
+    prefix = object_sid[:2]
+    if prefix not in ("IT", "RD", "BU"):
+        raise Refused(
+            Reason.OBJECT_TYPE_WRONG,
+            f"{object_sid} is not an End-User, a Supporting Document or a Bundle",
+        )
+    unknown = Refused(Reason.OBJECT_UNKNOWN, f"Object {object_sid} was not found")
+    if prefix == "BU":
+        other = store.bundles.get(object_sid)
+        # A subaccount's secondary profile links to the parent's primary (ISV with subaccounts).
+        if other is None or other.account_sid not in (party.sid, party.owner_sid):
+            raise unknown
+        if other.sid == bundle.sid:
+            raise Refused(Reason.OBJECT_UNKNOWN, "A bundle cannot be assigned to itself")
+        return other.policy_sid
+    record = store.end_users.get(object_sid) or store.documents.get(object_sid)
+    if record is None or record.account_sid != party.sid:
+        raise unknown
+    return record.type
+
+
+def _number(store: Store, party: Party, sid: str) -> Number:
+    """The party's number or its subaccount's (the guide for direct customers with subaccounts)."""
+    number = store.numbers.get(sid)
+    if number is None or not is_in_family(store, party, number.account_sid):
+        raise not_found(f"/2010-04-01/Accounts/{party.sid}/IncomingPhoneNumbers/{sid}")
+    return number
+
+
+def _require_on_profile(
+    store: Store, product: Bundle, bundle_sids: set[str], number: Number
+) -> None:
+    if not any(profile.sid in bundle_sids for profile in profiles_of(store, product.sid)):
+        raise Refused(
+            Reason.NUMBER_NOT_ON_PROFILE,
+            f"{number.sid} must be assigned to the supporting Customer Profile before it can be "
+            f"assigned to {product.sid}",
+        )
+
+
+def _require_eligible(product: Bundle, number: Number) -> None:
+    policy = policies.find(product.policy_sid)
+    if policy is None or not policy.us_long_codes_only:
+        return
+    tn = parse(number.phone_number)
+    if tn is None or not tn.in_united_states or tn.kind == "toll-free":
+        raise Refused(
+            Reason.NUMBER_NOT_ELIGIBLE,
+            f"{number.sid} is not a US local number; CNAM is not available for toll-free numbers "
+            "or numbers of other countries, including Canada",
+        )
+
+
+def _require_no_other_product(store: Store, product: Bundle, bundle_sids: set[str]) -> None:
+    for sid in bundle_sids:
+        other = store.bundles.get(sid)
+        if other and other.policy_sid == product.policy_sid and other.sid != product.copy_of:
+            raise Refused(
+                Reason.ALREADY_ASSIGNED,
+                f"The number is already assigned to {other.sid}, a product of the same policy",
+            )

@@ -1,0 +1,112 @@
+"""Deciding a submitted bundle: by automatic vetting or by a person, through the same gate."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from phonotary.clock import Instant
+from phonotary.errors import Reason, Refused
+from phonotary.trusthub import (
+    codes,
+    evaluation,
+    filing,
+    lifecycle,
+    policies,
+    supporting_documents,
+    vetting,
+)
+from phonotary.trusthub.facts import facts_of
+from phonotary.trusthub.lifecycle import By, Facts
+from phonotary.trusthub.records import Bundle
+from phonotary.trusthub.store import Store
+
+# The published samples give an approved bundle a valid_until one year on.
+VALIDITY = 365 * 86_400
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What a reviewer decides. ``codes`` are catalogue codes and make it a rejection."""
+
+    approve: bool
+    codes: tuple[int, ...] = ()
+    because: str = ""
+
+
+def vet(
+    store: Store,
+    now: Instant,
+    bundle_sid: str,
+    *,
+    name_findings: vetting.NameCheck,
+    rehearse: bool,
+) -> Bundle | None:
+    """Run automatic vetting on a bundle that still waits; None when it no longer does.
+
+    ``rehearse`` (sandbox only) lets the ending of a registration number choose the outcome.
+    """
+    bundle = store.bundles.get(bundle_sid)
+    policy = policies.find(bundle.policy_sid) if bundle else None
+    if bundle is None or policy is None or bundle.status != lifecycle.PENDING:
+        return None
+    decision = vetting.vet(
+        policy, facts_of(store, bundle), now, name_findings=name_findings, rehearse=rehearse
+    )
+    verdict = Verdict(decision.approved, tuple(decision.codes), " ".join(decision.because))
+    return decide(store, now, bundle, verdict, By.VETTING)
+
+
+def decide(
+    store: Store, now: Instant, bundle: Bundle, verdict: Verdict, by: By, reviewer: str = ""
+) -> Bundle:
+    """pending-review → in-review → approved or rejected: two moves, two events, two callbacks."""
+    who = f"{by}:{reviewer}" if reviewer else str(by)
+    if bundle.status == lifecycle.PENDING:
+        claimed = replace(
+            bundle, status=lifecycle.step(bundle.status, "claim", by, Facts()), date_updated=now
+        )
+        filing.advance(store, bundle, claimed, who, now)
+        bundle = claimed
+    action = "approve" if verdict.approve else "reject"
+    facts = Facts(
+        compliant=verdict.approve and _compliant(store, bundle),
+        own_filing=reviewer != "" and reviewer == bundle.account_sid,
+        codes=_known(verdict.codes),
+        because=verdict.because,
+    )
+    target = lifecycle.step(bundle.status, action, by, facts)
+    approved = target == lifecycle.APPROVED
+    after = replace(
+        bundle,
+        status=target,
+        errors=() if approved else facts.codes,
+        valid_until=now + VALIDITY if approved else None,
+        date_updated=now,
+    )
+    filing.advance(store, bundle, after, who, now, verdict.because, after.errors)
+    paper = supporting_documents.APPROVED if approved else supporting_documents.REJECTED
+    supporting_documents.follow(store, bundle.sid, paper, now)
+    return after
+
+
+def suspend(store: Store, now: Instant, bundle: Bundle, reviewer: str, because: str) -> Bundle:
+    """Take an approval back; the next call and the next dip are lower."""
+    target = lifecycle.step(bundle.status, "suspend", By.REVIEWER, Facts(because=because))
+    after = replace(bundle, status=target, valid_until=None, date_updated=now)
+    filing.advance(store, bundle, after, f"{By.REVIEWER}:{reviewer}", now, because)
+    return after
+
+
+def _compliant(store: Store, bundle: Bundle) -> bool:
+    policy = policies.find(bundle.policy_sid)
+    if policy is None:
+        return False
+    return evaluation.evaluate(policy, facts_of(store, bundle)).status == "compliant"
+
+
+def _known(given: Sequence[int]) -> tuple[int, ...]:
+    for code in given:
+        if codes.find(code) is None:
+            raise Refused(Reason.INVALID_PARAMETER, f"{code} is not a code of the catalogue")
+    return tuple(given)

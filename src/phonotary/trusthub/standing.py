@@ -1,0 +1,137 @@
+"""What KYC says of one number, computed from the bundles it is on.
+
+This is the only reading of "who vouches for this number"; signing, dips and ``explain`` all ask it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from phonotary.clock import Instant
+from phonotary.trusthub import assignments, bundles, lifecycle, policies
+from phonotary.trusthub.ownership import is_in_family
+from phonotary.trusthub.records import CUSTOMER_PROFILE, Bundle, Number, Party
+from phonotary.trusthub.store import Store
+
+
+@dataclass(frozen=True, slots=True)
+class NumberStanding:
+    """Facts, not judgements: ``shaken.attestation`` turns them into a level."""
+
+    phone_number: str
+    number: Number | None
+    right_valid: bool
+    """The number still belongs to the family of the account whose bundles speak for it."""
+    profile: Bundle | None
+    profile_vouching: bool
+    number_on_profile: bool
+    product: Bundle | None
+    product_vouching: bool
+    product_linked: bool
+    number_on_product: bool
+    account_vouched: bool
+    """The caller's parent has an approved primary profile and an approved product linked to it."""
+
+
+def of_number(store: Store, phone_number: str, caller: Party, now: Instant) -> NumberStanding:
+    """What stands for a call from ``phone_number`` (E.164) made by ``caller``."""
+    number = store.numbers.first(phone_number=phone_number)
+    if number is not None and not is_in_family(store, caller, number.account_sid):
+        number = None
+    on = bundles_with(store, number) if number else []
+    product = _best([b for b in on if b.policy_sid == policies.SHAKEN_STIR], now)
+    linked = assignments.profiles_of(store, product.sid) if product else []
+    profiles = [b for b in on if b.kind == CUSTOMER_PROFILE]
+    both = [b for b in profiles if any(b.sid == other.sid for other in linked)]
+    profile = _best(both, now) or _best(profiles, now) or _best(linked, now)
+    return NumberStanding(
+        phone_number=phone_number,
+        number=number,
+        right_valid=number is not None and _right_holds(store, number, product, profile),
+        profile=profile,
+        profile_vouching=profile is not None and lifecycle.vouches(profile, now),
+        number_on_profile=profile is not None and any(b.sid == profile.sid for b in on),
+        product=product,
+        product_vouching=product is not None and lifecycle.vouches(product, now),
+        product_linked=profile is not None and any(b.sid == profile.sid for b in linked),
+        number_on_product=product is not None,
+        account_vouched=account_vouched(store, caller, now),
+    )
+
+
+def bundles_with(store: Store, number: Number) -> list[Bundle]:
+    """Every bundle the number is assigned to."""
+    every = store.endpoint_assignments.all(channel_endpoint_sid=number.sid)
+    found = (store.bundles.get(assignment.bundle_sid) for assignment in every)
+    return [bundle for bundle in found if bundle]
+
+
+def account_vouched(store: Store, caller: Party, now: Instant) -> bool:
+    """Twilio's rule for B: an approved primary and an approved product linked to it."""
+    primary = bundles.primary_of(store, Party(caller.owner_sid, caller.owner_sid))
+    if primary is None or not lifecycle.vouches(primary, now):
+        return False
+    for assignment in store.entity_assignments.all(object_sid=primary.sid):
+        product = store.bundles.get(assignment.bundle_sid)
+        if (
+            product
+            and product.policy_sid == policies.SHAKEN_STIR
+            and lifecycle.vouches(product, now)
+        ):
+            return True
+    return False
+
+
+def display_name(store: Store, phone_number: str, now: Instant) -> str | None:
+    """The approved CNAM display name of a number, None where nothing vouches for one."""
+    number = store.numbers.first(phone_number=phone_number)
+    if number is None:
+        return None
+    on = bundles_with(store, number)
+    for product in on:
+        if product.policy_sid != policies.CNAM or not lifecycle.vouches(product, now):
+            continue
+        owner = Party(product.account_sid, product.account_sid)
+        profiles = assignments.profiles_of(store, product.sid)
+        if is_in_family(store, owner, number.account_sid) and any(
+            lifecycle.vouches(p, now) and any(b.sid == p.sid for b in on) for p in profiles
+        ):
+            return _name_in(store, product)
+    return None
+
+
+def business_name(store: Store, profile: Bundle) -> str | None:
+    """The legal name in a profile's business information."""
+    for assignment in store.entity_assignments.all(bundle_sid=profile.sid):
+        end_user = store.end_users.get(assignment.object_sid)
+        if end_user and end_user.attributes.get("business_name"):
+            return str(end_user.attributes["business_name"])
+    return None
+
+
+def _name_in(store: Store, product: Bundle) -> str | None:
+    for assignment in store.entity_assignments.all(bundle_sid=product.sid):
+        end_user = store.end_users.get(assignment.object_sid)
+        if end_user and end_user.type == "cnam_information":
+            name = end_user.attributes.get("cnam_display_name")
+            return str(name) if name else None
+    return None
+
+
+def _best(candidates: list[Bundle], now: Instant) -> Bundle | None:
+    """One that vouches before one that does not; else the newest."""
+    ordered = sorted(
+        candidates, key=lambda b: (lifecycle.vouches(b, now), b.date_created), reverse=True
+    )
+    return ordered[0] if ordered else None
+
+
+def _right_holds(
+    store: Store, number: Number, product: Bundle | None, profile: Bundle | None
+) -> bool:
+    for bundle in (product, profile):
+        if bundle is not None:
+            owner = Party(bundle.account_sid, bundle.account_sid)
+            if not is_in_family(store, owner, number.account_sid):
+                return False
+    return True
