@@ -1,0 +1,220 @@
+"""Sandbox certificates: the shapes ATIS-1000080 asks for, and a chain that holds."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.serialization import (
+    Encoding,
+    NoEncryption,
+    PrivateFormat,
+    load_pem_private_key,
+)
+from cryptography.x509.oid import ExtensionOID, NameOID
+from cryptography.x509.verification import (
+    Criticality,
+    ExtensionPolicy,
+    PolicyBuilder,
+    Store,
+)
+
+from phonotary.errors import Refused
+from phonotary.shaken.certificates import (
+    POLICY,
+    TN_AUTH_LIST,
+    Issued,
+    fingerprint,
+    load_credential,
+    sandbox_certificates,
+)
+
+NOW = 1_790_000_000
+CRL = "https://trust.example/certs/crl"
+X5U = "https://trust.example/certs/leaf.pem"
+ISSUED: Issued = sandbox_certificates(NOW, "709J", "Owl Telecom", crl_url=CRL)
+LEAF, CA = x509.load_pem_x509_certificates(ISSUED.chain_pem)
+ROOT = x509.load_pem_x509_certificate(ISSUED.root_pem)
+ALL = pytest.mark.parametrize("cert", [LEAF, CA, ROOT], ids=["leaf", "ca", "root"])
+
+
+def common_name(cert: x509.Certificate) -> str:
+    return str(cert.subject.get_attributes_for_oid(NameOID.COMMON_NAME)[0].value)
+
+
+def oids(cert: x509.Certificate) -> set[x509.ObjectIdentifier]:
+    return {extension.oid for extension in cert.extensions}
+
+
+def test_the_chain_verifies_from_leaf_to_root() -> None:
+    authority = (
+        ExtensionPolicy.permit_all()
+        .require_present(x509.BasicConstraints, Criticality.CRITICAL, None)
+        .require_present(x509.KeyUsage, Criticality.CRITICAL, None)
+    )
+    verifier = (
+        PolicyBuilder()
+        .store(Store([ROOT]))
+        .time(datetime.fromtimestamp(NOW, UTC))
+        .extension_policies(ca_policy=authority, ee_policy=ExtensionPolicy.permit_all())
+        .build_client_verifier()
+    )
+    assert verifier.verify(LEAF, [CA]).chain == [LEAF, CA, ROOT]
+
+
+@ALL
+def test_every_certificate_is_v3_p256_sha256_with_a_long_serial(cert: x509.Certificate) -> None:
+    key = cert.public_key()
+    assert isinstance(key, ec.EllipticCurvePublicKey)
+    assert key.curve.name == "secp256r1"
+    assert cert.version is x509.Version.v3
+    assert isinstance(cert.signature_hash_algorithm, SHA256)
+    assert cert.serial_number.bit_length() > 64
+
+
+@ALL
+def test_every_subject_has_one_country_organisation_and_shaken_name(
+    cert: x509.Certificate,
+) -> None:
+    assert [attribute.oid for attribute in cert.subject] == [
+        NameOID.COUNTRY_NAME,
+        NameOID.ORGANIZATION_NAME,
+        NameOID.COMMON_NAME,
+    ]
+    assert "SHAKEN" in common_name(cert)
+    assert ("ROOT" in common_name(cert)) == (cert is ROOT)
+
+
+def test_the_leaf_names_its_provider() -> None:
+    assert common_name(LEAF) == "SHAKEN 709J"
+    extension = LEAF.extensions.get_extension_for_oid(TN_AUTH_LIST)
+    assert extension.value.public_bytes().hex() == "3008a00616043730394a"
+    assert not extension.critical
+    assert TN_AUTH_LIST not in oids(CA) | oids(ROOT)
+
+
+def test_the_leaf_may_only_sign_calls() -> None:
+    usage = LEAF.extensions.get_extension_for_class(x509.KeyUsage)
+    constraints = LEAF.extensions.get_extension_for_class(x509.BasicConstraints)
+    assert usage.critical
+    assert constraints.critical
+    assert not constraints.value.ca
+    # KeyUsage is a BIT STRING; 03 02 07 80 is digitalSignature and nothing else.
+    assert usage.value.public_bytes().hex() == "03020780"
+
+
+@pytest.mark.parametrize("cert", [CA, ROOT], ids=["ca", "root"])
+def test_authorities_sign_certificates_and_revocations_only(cert: x509.Certificate) -> None:
+    usage = cert.extensions.get_extension_for_class(x509.KeyUsage)
+    constraints = cert.extensions.get_extension_for_class(x509.BasicConstraints)
+    assert usage.critical
+    assert constraints.critical
+    assert constraints.value.ca
+    assert usage.value.public_bytes().hex() == "03020106"
+
+
+@pytest.mark.parametrize(("child", "parent"), [(LEAF, CA), (CA, ROOT), (ROOT, ROOT)])
+def test_key_identifiers_join_each_certificate_to_its_issuer(
+    child: x509.Certificate, parent: x509.Certificate
+) -> None:
+    above = child.extensions.get_extension_for_class(x509.AuthorityKeyIdentifier).value
+    own = parent.extensions.get_extension_for_class(x509.SubjectKeyIdentifier).value
+    assert above.key_identifier == own.digest
+    assert len(own.digest) == 20
+
+
+@pytest.mark.parametrize("cert", [LEAF, CA], ids=["leaf", "ca"])
+def test_all_below_the_root_name_one_policy_and_one_indirect_crl(cert: x509.Certificate) -> None:
+    policies = cert.extensions.get_extension_for_class(x509.CertificatePolicies).value
+    assert [policy.policy_identifier for policy in policies] == [POLICY]
+    (point,) = cert.extensions.get_extension_for_class(x509.CRLDistributionPoints).value
+    assert point.full_name is not None
+    assert point.crl_issuer is not None
+    assert [name.value for name in point.full_name] == [CRL]
+    assert [name.value for name in point.crl_issuer] == [ROOT.subject]
+
+
+def test_the_root_names_neither_policy_nor_crl() -> None:
+    unwanted = {ExtensionOID.CERTIFICATE_POLICIES, ExtensionOID.CRL_DISTRIBUTION_POINTS}
+    assert oids(ROOT).isdisjoint(unwanted)
+
+
+def test_without_a_crl_address_there_is_no_distribution_point() -> None:
+    plain = sandbox_certificates(NOW, "709J", "Owl Telecom")
+    for cert in x509.load_pem_x509_certificates(plain.chain_pem):
+        assert ExtensionOID.CRL_DISTRIBUTION_POINTS not in oids(cert)
+
+
+def test_two_issues_share_no_key_and_no_serial() -> None:
+    again = x509.load_pem_x509_certificate(sandbox_certificates(NOW, "709J", "O").chain_pem)
+    assert again.serial_number != LEAF.serial_number
+    assert again.public_key() != LEAF.public_key()
+
+
+def test_a_loaded_credential_says_when_and_for_whom_it_signs() -> None:
+    credential = load_credential(ISSUED.chain_pem, ISSUED.key_pem, X5U)
+    assert credential.spc == "709J"
+    assert credential.x5u == X5U
+    assert (
+        credential.fingerprint == fingerprint(ISSUED.chain_pem) == LEAF.fingerprint(SHA256()).hex()
+    )
+    assert credential.not_before < NOW - 60
+    assert credential.not_after == NOW + 365 * 86_400
+    assert credential.key.public_key() == LEAF.public_key()
+
+
+def test_neither_bundle_shows_its_key_when_printed() -> None:
+    credential = load_credential(ISSUED.chain_pem, ISSUED.key_pem, X5U)
+    assert "key" not in repr(credential)
+    assert "PRIVATE" not in repr(ISSUED)
+
+
+def pem(key: ec.EllipticCurvePrivateKey) -> bytes:
+    return key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+
+
+OTHER = sandbox_certificates(NOW, "818H", "Other")
+
+
+@pytest.mark.parametrize(
+    ("chain", "key", "why"),
+    [
+        (b"", ISSUED.key_pem, "chain is not readable"),
+        (ISSUED.chain_pem, b"junk", "private key is not readable"),
+        (ISSUED.chain_pem, OTHER.key_pem, "not the certificate's"),
+        (ISSUED.chain_pem, pem(ec.generate_private_key(ec.SECP384R1())), "not on P-256"),
+    ],
+    ids=["no-chain", "no-key", "another's-key", "p384"],
+)
+def test_a_credential_that_cannot_sign_is_not_loaded(chain: bytes, key: bytes, why: str) -> None:
+    with pytest.raises(Refused, match=why):
+        load_credential(chain, key, X5U)
+
+
+def test_a_certificate_that_names_no_provider_is_not_loaded() -> None:
+    key = load_pem_private_key(ISSUED.key_pem, None)
+    assert isinstance(key, ec.EllipticCurvePrivateKey)
+    bare = (
+        x509.CertificateBuilder()
+        .subject_name(LEAF.subject)
+        .issuer_name(LEAF.subject)
+        .public_key(key.public_key())
+        .serial_number(1)
+        .not_valid_before(LEAF.not_valid_before_utc)
+        .not_valid_after(LEAF.not_valid_after_utc)
+        .sign(key, SHA256())
+    )
+    with pytest.raises(Refused, match="no TN Authorization List"):
+        load_credential(bare.public_bytes(Encoding.PEM), ISSUED.key_pem, X5U)
+
+
+@pytest.mark.parametrize(
+    ("spc", "organisation"),
+    [("709j", "O"), ("", "O"), ("709 J", "O"), ("709J", ""), ("1", "x" * 65)],
+)
+def test_names_that_a_certificate_cannot_carry_are_refused(spc: str, organisation: str) -> None:
+    with pytest.raises(Refused):
+        sandbox_certificates(NOW, spc, organisation)
