@@ -1,0 +1,1 @@
+"""The only SQL: one schema over SQLite and PostgreSQL, one transaction a request."""

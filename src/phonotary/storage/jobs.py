@@ -1,0 +1,88 @@
+"""Work that must happen later and must not be lost: claimed with a lease, done once.
+
+A job is added in the transaction that caused it. A worker that dies leaves its lease to run out and
+another takes the job, so work is done at least once; its effects carry a key that makes the second
+time harmless.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from sqlalchemy import func, select, update
+
+from phonotary.clock import Instant
+from phonotary.events import Job
+from phonotary.storage.schema import jobs
+from phonotary.storage.store import SqlStore
+
+LEASE = 60
+"""Seconds of real time a worker has before its job is another's."""
+
+
+@dataclass(frozen=True, slots=True)
+class Claimed:
+    seq: int
+    job: Job
+
+
+def claim(
+    store: SqlStore, now: Instant, wall: Instant, limit: int = 32, kind: str | None = None
+) -> list[Claimed]:
+    """Take up to ``limit`` due jobs, oldest first, by the hub's ``now`` and the real ``wall``."""
+    ready = (
+        select(jobs.c.seq)
+        .where(jobs.c.state == "waiting", jobs.c.due <= now, jobs.c.leased_until <= wall)
+        .order_by(jobs.c.due, jobs.c.seq)
+        .limit(limit)
+        .with_for_update(skip_locked=True)
+    )
+    if kind is not None:
+        ready = ready.where(jobs.c.kind == kind)
+    taken = [row[0] for row in store.connection.execute(ready)]
+    if not taken:
+        return []
+    found = store.connection.execute(
+        update(jobs)
+        .where(jobs.c.seq.in_(taken))
+        .values(leased_until=wall + LEASE, attempts=jobs.c.attempts + 1)
+        .returning(
+            jobs.c.seq,
+            jobs.c.kind,
+            jobs.c.key,
+            jobs.c.subject,
+            jobs.c.due,
+            jobs.c.body,
+            jobs.c.attempts,
+        )
+    )
+    return sorted(
+        (Claimed(row[0], Job(*row[1:])) for row in found), key=lambda c: (c.job.due, c.seq)
+    )
+
+
+def done(store: SqlStore, seq: int) -> None:
+    store.connection.execute(update(jobs).where(jobs.c.seq == seq).values(state="done"))
+
+
+def failed(store: SqlStore, seq: int, error: str) -> None:
+    """Given up for good; kept, so that somebody can see it."""
+    store.connection.execute(
+        update(jobs).where(jobs.c.seq == seq).values(state="failed", last_error=error[:500])
+    )
+
+
+def again(store: SqlStore, seq: int, due: Instant, error: str) -> None:
+    """Try once more at ``due``."""
+    store.connection.execute(
+        update(jobs)
+        .where(jobs.c.seq == seq)
+        .values(due=due, leased_until=0, last_error=error[:500])
+    )
+
+
+def next_due(store: SqlStore) -> Instant | None:
+    """When the next waiting job is due; None when none waits."""
+    statement = select(func.min(jobs.c.due)).where(jobs.c.state == "waiting")
+    due: Instant | None = store.connection.execute(statement).scalar()
+    return due

@@ -1,0 +1,182 @@
+"""One transaction's view of everything that is kept: what the rooms' protocols ask for."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import Any
+
+from sqlalchemy import Connection, Table, bindparam, insert, select
+
+from phonotary.access.accounts import Account, Key
+from phonotary.events import Job, StatusChanged
+from phonotary.storage import schema
+from phonotary.storage.collections import Rows
+from phonotary.trusthub import records as r
+
+_OWNER = select(schema.accounts.c.owner_account_sid).where(
+    schema.accounts.c.sid == bindparam("sid_")
+)
+_CHANGES = schema.status_changes
+_HISTORY = (
+    select(
+        _CHANGES.c.bundle_sid,
+        _CHANGES.c.account_sid,
+        _CHANGES.c.before,
+        _CHANGES.c.after,
+        _CHANGES.c.by,
+        _CHANGES.c.at,
+        _CHANGES.c.because,
+        _CHANGES.c.codes,
+    )
+    .where(_CHANGES.c.bundle_sid == bindparam("sid_"))
+    .order_by(_CHANGES.c.seq)
+)
+_SETTING = select(schema.settings.c.value).where(schema.settings.c.name == bindparam("name_"))
+
+
+class SqlStore:
+    """Implements ``trusthub.store.Store`` and ``access.accounts.Accounts``."""
+
+    def __init__(self, connection: Connection, writing: bool) -> None:
+        self.connection = connection
+        self._writing = writing
+        self.enqueued: list[Job] = []
+        """Jobs added in this transaction, so that the edge can wake whoever does them."""
+        self.access_changed = False
+        """Whether an account or a key changed, so that remembered credentials are forgotten."""
+
+    def _rows(self, table: Table, record: type[Any], locking: bool = False) -> Rows[Any]:
+        return Rows(self.connection, table, record, locking and self._writing)
+
+    @cached_property
+    def bundles(self) -> Rows[r.Bundle]:
+        return self._rows(schema.bundles, r.Bundle, locking=True)
+
+    @cached_property
+    def end_users(self) -> Rows[r.EndUser]:
+        return self._rows(schema.end_users, r.EndUser)
+
+    @cached_property
+    def documents(self) -> Rows[r.SupportingDocument]:
+        return self._rows(schema.documents, r.SupportingDocument)
+
+    @cached_property
+    def entity_assignments(self) -> Rows[r.EntityAssignment]:
+        return self._rows(schema.entity_assignments, r.EntityAssignment)
+
+    @cached_property
+    def endpoint_assignments(self) -> Rows[r.ChannelEndpointAssignment]:
+        return self._rows(schema.endpoint_assignments, r.ChannelEndpointAssignment)
+
+    @cached_property
+    def evaluations(self) -> Rows[r.StoredEvaluation]:
+        return self._rows(schema.evaluations, r.StoredEvaluation)
+
+    @cached_property
+    def addresses(self) -> Rows[r.Address]:
+        return self._rows(schema.addresses, r.Address)
+
+    @cached_property
+    def numbers(self) -> Rows[r.Number]:
+        return self._rows(schema.numbers, r.Number)
+
+    @cached_property
+    def caller_ids(self) -> Rows[r.OutgoingCallerId]:
+        return self._rows(schema.caller_ids, r.OutgoingCallerId)
+
+    @cached_property
+    def inquiries(self) -> Rows[r.Inquiry]:
+        return self._rows(schema.inquiries, r.Inquiry)
+
+    @cached_property
+    def accounts(self) -> Rows[Account]:
+        return self._rows(schema.accounts, Account)
+
+    @cached_property
+    def keys(self) -> Rows[Key]:
+        return self._rows(schema.keys, Key)
+
+    # access.accounts.Accounts
+
+    def account(self, sid: str) -> Account | None:
+        return self.accounts.get(sid)
+
+    def add_account(self, account: Account) -> None:
+        self.accounts.add(account)
+
+    def replace_account(self, account: Account) -> None:
+        self.accounts.replace(account)
+        self.access_changed = True
+
+    def key(self, sid: str) -> Key | None:
+        return self.keys.get(sid)
+
+    def add_key(self, key: Key) -> None:
+        self.keys.add(key)
+
+    def replace_key(self, key: Key) -> None:
+        self.keys.replace(key)
+        self.access_changed = True
+
+    def remove_key(self, sid: str) -> None:
+        self.keys.remove(sid)
+        self.access_changed = True
+
+    # trusthub.store.Store
+
+    def owner_of(self, account_sid: str) -> str | None:
+        owner: str | None = self.connection.execute(_OWNER, {"sid_": account_sid}).scalar()
+        return owner
+
+    def move(self, before: r.Bundle, after: r.Bundle) -> bool:
+        return self.bundles.replace_if(after, status=before.status)
+
+    def record(self, event: StatusChanged) -> None:
+        self.connection.execute(
+            insert(_CHANGES),
+            {
+                "bundle_sid": event.bundle_sid,
+                "account_sid": event.account_sid,
+                "before": event.before,
+                "after": event.after,
+                "by": event.by,
+                "at": event.at,
+                "because": event.because,
+                "codes": event.codes,
+            },
+        )
+
+    def history(self, bundle_sid: str) -> list[StatusChanged]:
+        found = self.connection.execute(_HISTORY, {"sid_": bundle_sid})
+        return [StatusChanged(*row) for row in found]
+
+    def enqueue(self, job: Job) -> None:
+        table = schema.jobs
+        known = self.connection.execute(select(table.c.seq).where(table.c.key == job.key)).first()
+        if known is not None:
+            return
+        self.connection.execute(
+            insert(table),
+            {
+                "kind": job.kind,
+                "key": job.key,
+                "subject": job.subject,
+                "due": job.due,
+                "body": job.body,
+                "attempts": 0,
+                "state": "waiting",
+                "leased_until": 0,
+            },
+        )
+        self.enqueued.append(job)
+
+    # settings: the hub's own secrets and the sandbox's clock
+
+    def setting(self, name: str) -> str | None:
+        value: str | None = self.connection.execute(_SETTING, {"name_": name}).scalar()
+        return value
+
+    def put_setting(self, name: str, value: str) -> None:
+        table = schema.settings
+        self.connection.execute(table.delete().where(table.c.name == name))
+        self.connection.execute(insert(table), {"name": name, "value": value})
