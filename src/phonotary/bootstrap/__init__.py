@@ -1,0 +1,1 @@
+"""The only place that joins parts: rooms, storage, edges, jobs."""

@@ -1,0 +1,30 @@
+"""The ``phonotary`` command: its subcommands and how an error becomes an exit code.
+
+Exit 0 means done, 1 that a rule or a check said no, 2 that the command was called wrongly.
+"""
+
+from __future__ import annotations
+
+import typer
+
+from phonotary.cli import demo, explain, up
+from phonotary.errors import Refused
+
+app = typer.Typer(
+    name="phonotary",
+    help="The open trust hub for voice: know who calls, seal the call, name the caller.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+app.command("up")(up.up)
+app.command("demo")(demo.demo)
+app.command("explain")(explain.explain)
+
+
+def main() -> None:
+    try:
+        app()
+    except Refused as refused:
+        typer.echo(f"phonotary: {refused.because}", err=True)
+        raise SystemExit(1) from None

@@ -1,0 +1,85 @@
+"""Status callbacks: a signed form POST, retried, and never sent where it must not go.
+
+The signature is Twilio's X-Twilio-Signature: base64 of HMAC-SHA1, keyed with the account's auth
+token, over the URL followed by each parameter's name and value in the order of their names.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import hmac
+import ipaddress
+import socket
+from collections.abc import Mapping
+from urllib.parse import urlsplit
+
+import anyio.to_thread
+import httpx
+
+TIMEOUT = 15.0
+"""Seconds for each step of the exchange; Twilio gives up on a slow receiver after as long."""
+RETRY_AFTER = (10, 60, 300, 1800, 7200)
+"""Seconds of the hub's clock between attempts; after the last one the job is given up."""
+
+
+class Blocked(Exception):
+    """The callback's address is not one we may talk to. Trying again will not help."""
+
+
+def signature(auth_token: str, url: str, params: Mapping[str, str]) -> str:
+    """What the receiver's ``RequestValidator`` computes from the same token, URL and form."""
+    text = url + "".join(name + params[name] for name in sorted(params))
+    digest = hmac.new(auth_token.encode(), text.encode(), hashlib.sha1).digest()
+    return base64.b64encode(digest).decode()
+
+
+async def post(
+    client: httpx.AsyncClient,
+    url: str,
+    params: Mapping[str, str],
+    auth_token: str,
+    key: str,
+    *,
+    allow_loopback: bool,
+) -> None:
+    """Deliver once. Raises Blocked, or httpx.HTTPError when it should be tried again.
+
+    The connection goes to the very address that was checked, so that a name cannot change its
+    mind between the check and the call. ``key`` goes along as I-Twilio-Idempotency-Token, so that
+    a receiver can tell a repetition.
+    """
+    address = await anyio.to_thread.run_sync(checked_address, url, allow_loopback)
+    parts = httpx.URL(url)
+    reply = await client.post(
+        parts.copy_with(host=address),
+        data=dict(params),
+        headers={
+            "Host": parts.netloc.decode(),
+            "X-Twilio-Signature": signature(auth_token, url, params),
+            "I-Twilio-Idempotency-Token": key,
+            "User-Agent": "TwilioProxy/1.1",
+        },
+        extensions={"sni_hostname": parts.host},
+        timeout=TIMEOUT,
+        follow_redirects=False,
+    )
+    if reply.status_code >= 500 or reply.status_code == 429:
+        reply.raise_for_status()
+
+
+def checked_address(url: str, allow_loopback: bool) -> str:
+    """The address to connect to. Private and link-local ones are refused: a callback must not
+    reach what only this machine can see."""
+    parts = urlsplit(url)
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise Blocked("a callback goes to an http or https URL")
+    try:
+        found = socket.getaddrinfo(parts.hostname, parts.port or 80, type=socket.SOCK_STREAM)
+    except OSError as error:
+        raise httpx.ConnectError(f"{parts.hostname} has no address") from error
+    for *_, address in found:
+        ip = ipaddress.ip_address(str(address[0]).split("%")[0])
+        if not ip.is_global and not (ip.is_loopback and allow_loopback):
+            raise Blocked("the callback's host is a private address")
+    return str(found[0][4][0])

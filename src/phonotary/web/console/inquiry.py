@@ -1,0 +1,129 @@
+"""``/console/inquiries/{sid}?token=…``: the page a ComplianceInquiry's url opens.
+
+It asks for what the bundle's policy asks for, fills the bundle, and submits it.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from phonotary.errors import Reason, Refused
+from phonotary.storage.store import SqlStore
+from phonotary.trusthub import inquiries, lifecycle, policies, types
+from phonotary.trusthub.inquiries import Section
+from phonotary.trusthub.records import Bundle, Inquiry
+from phonotary.web.console.page import page
+from phonotary.web.forms import parse_form, parse_query
+from phonotary.web.operations import read_body
+
+# What the prefill parameters of the two Initialize calls are called on the form.
+_PREFILL = {
+    "business_name": ("business_legal_name", "business_name"),
+    "business_registration_number": ("business_registration_number",),
+    "website_url": ("business_website_url", "business_website"),
+    "business_identity": ("business_identity_type",),
+    "first_name": ("authorized_representative1_first_name", "business_contact_first_name"),
+    "last_name": ("authorized_representative1_last_name", "business_contact_last_name"),
+    "email": ("authorized_representative1_email", "business_contact_email", "individual_email"),
+    "phone_number": ("authorized_representative1_phone", "business_contact_phone"),
+    "street": ("address_street", "business_street_address"),
+    "street_secondary": ("address_street_secondary", "business_street_address2"),
+    "city": ("address_city", "business_city"),
+    "region": ("address_subdivision", "business_state_province_region"),
+    "postal_code": ("address_postal_code", "business_postal_code"),
+    "iso_country": ("address_country_code", "business_country"),
+}
+
+
+def routes(hub: Any) -> list[Route]:
+    path = "/console/inquiries/{sid}"
+    return [
+        Route(path, _show(hub), methods=["GET"]),
+        Route(path, _send(hub), methods=["POST"]),
+    ]
+
+
+def _token_of(request: Request) -> str:
+    return parse_query(request.scope["query_string"]).get("token", "")
+
+
+def _show(hub: Any) -> Any:
+    async def show(request: Request) -> Response:
+        sid = request.path_params["sid"]
+
+        def work(store: SqlStore) -> Response:
+            inquiry, bundle = inquiries.opened(store, hub.now(), sid, _token_of(request))
+            return _form(inquiry, bundle, {})
+
+        try:
+            answer: Response = await hub.read(work)
+            return answer
+        except Refused as refused:
+            return _refused(refused)
+
+    return show
+
+
+def _send(hub: Any) -> Any:
+    async def send(request: Request) -> Response:
+        sid = request.path_params["sid"]
+        try:
+            body = await read_body(request.receive)
+            kind = request.headers.get("content-type", "").encode()
+            given = parse_form(kind, body)
+
+            def work(store: SqlStore) -> Response:
+                _, bundle = inquiries.opened(store, hub.now(), sid, _token_of(request))
+                owner = store.owner_of(bundle.account_sid) or bundle.account_sid
+                sent = inquiries.answer(store, hub.now(), bundle, owner, given, hub.vetting)
+                return page("inquiry_sent.html", bundle=sent)
+
+            answer: Response = await hub.write(work)
+            return answer
+        except Refused as refused:
+            return _refused(refused)
+
+    return send
+
+
+def _form(inquiry: Inquiry, bundle: Bundle, given: dict[str, str]) -> Response:
+    policy = policies.find(bundle.policy_sid)
+    return page(
+        "inquiry.html",
+        bundle=bundle,
+        policy=policy,
+        open=lifecycle.permits(bundle, "edit"),
+        sections=[_drawn(section, inquiry) for section in inquiries.sections(bundle)],
+    )
+
+
+def _drawn(section: Section, inquiry: Inquiry) -> dict[str, Any]:
+    """A section as the template needs it: label, allowed values, what is known already."""
+    kind = types.end_user_type(section.type)
+    fields = []
+    for name in section.fields:
+        field = kind.field(name) if kind else None
+        known = next(
+            (inquiry.prefill[k] for k in _PREFILL.get(name, ()) if inquiry.prefill.get(k)), ""
+        )
+        fields.append(
+            {
+                "name": f"{section.type}.{name}",
+                "label": field.friendly_name if field else name.replace("_", " ").capitalize(),
+                "required": not section.optional
+                and (field.required if field else name != "street_secondary"),
+                "values": sorted(field.values) if field and not field.many else [],
+                "value": known,
+            }
+        )
+    return {"title": section.title, "optional": section.optional, "fields": fields}
+
+
+def _refused(refused: Refused) -> Response:
+    status = {Reason.NOT_FOUND: 404, Reason.FORBIDDEN: 403}.get(refused.reason, 400)
+    sentence = "There is no such link." if status == 404 else refused.because
+    return page("refused.html", status, because=sentence)

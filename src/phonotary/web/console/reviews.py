@@ -1,0 +1,156 @@
+"""``/console/reviews``: what waits for a decision, and the decision. Reviewers only.
+
+The reviewer signs in with HTTP Basic; the password is minted with the hub and printed by ``up``.
+A form post must come from the same origin, for a browser sends Basic credentials by itself.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from typing import Any
+from urllib.parse import urlsplit
+
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+from starlette.routing import Route
+
+from phonotary.access.accounts import same
+from phonotary.errors import Reason, Refused
+from phonotary.storage.store import SqlStore
+from phonotary.trusthub import codes, evaluation, facts, policies, review
+from phonotary.trusthub.lifecycle import By
+from phonotary.trusthub.records import Bundle
+from phonotary.trusthub.store import Ask
+from phonotary.web.console.page import page
+from phonotary.web.forms import parse_form
+from phonotary.web.operations import read_body
+
+_WAITING = ("pending-review", "in-review")
+
+
+def routes(hub: Any) -> list[Route]:
+    return [
+        Route("/console/reviews", _list(hub), methods=["GET"]),
+        Route("/console/reviews/{sid}", _show(hub), methods=["GET"]),
+        Route("/console/reviews/{sid}", _decide(hub), methods=["POST"]),
+    ]
+
+
+def _reviewer(hub: Any, request: Request) -> str | None:
+    """The reviewer's name, or None when the credentials are not a reviewer's."""
+    scheme, _, value = request.headers.get("authorization", "").partition(" ")
+    if scheme.lower() != "basic":
+        return None
+    try:
+        name, _, password = base64.b64decode(value, validate=True).decode().partition(":")
+    except (binascii.Error, UnicodeDecodeError):
+        return None
+    return name if name and same(password, hub.reviewer_password) else None
+
+
+def _unknown() -> Response:
+    response = page("refused.html", 401, because="Sign in as a reviewer.")
+    response.headers["www-authenticate"] = 'Basic realm="phonotary reviewers", charset="UTF-8"'
+    return response
+
+
+def _list(hub: Any) -> Any:
+    async def show(request: Request) -> Response:
+        if _reviewer(hub, request) is None:
+            return _unknown()
+        waiting = await hub.read(
+            lambda store: store.bundles.page(Ask(200), {"status": _WAITING}).rows
+        )
+        names = {policy.sid: policy.friendly_name for policy in policies.POLICIES}
+        return page("reviews.html", bundles=waiting, names=names)
+
+    return show
+
+
+def _show(hub: Any) -> Any:
+    async def show(request: Request) -> Response:
+        if _reviewer(hub, request) is None:
+            return _unknown()
+
+        def work(store: SqlStore) -> Response:
+            bundle = _bundle(store, request)
+            policy = policies.find(bundle.policy_sid)
+            held = facts.facts_of(store, bundle)
+            return page(
+                "review.html",
+                bundle=bundle,
+                policy=policy,
+                facts=held,
+                evaluation=evaluation.evaluate(policy, held) if policy else None,
+                history=store.history(bundle.sid),
+                codes=codes.rejections(),
+                waiting=bundle.status in _WAITING,
+            )
+
+        return await _answered(hub.read, work)
+
+    return show
+
+
+def _decide(hub: Any) -> Any:
+    async def decide(request: Request) -> Response:
+        reviewer = _reviewer(hub, request)
+        if reviewer is None:
+            return _unknown()
+        if not _same_origin(request):
+            return page("refused.html", 403, because="This form was sent from another site.")
+        kind = request.headers.get("content-type", "").encode()
+
+        async def act() -> Response:
+            form = parse_form(kind, await read_body(request.receive, 65_536))
+            verdict = _verdict(form)
+
+            def work(store: SqlStore) -> Response:
+                bundle = _bundle(store, request)
+                if form.get("decision") == "suspend":
+                    review.suspend(store, hub.now(), bundle, reviewer, verdict.because)
+                else:
+                    review.decide(store, hub.now(), bundle, verdict, By.REVIEWER, reviewer)
+                return RedirectResponse(f"/console/reviews/{bundle.sid}", 303)
+
+            answer: Response = await hub.write(work)
+            return answer
+
+        try:
+            return await act()
+        except Refused as refused:
+            return page("refused.html", 400, because=refused.because)
+
+    return decide
+
+
+def _verdict(form: dict[str, str]) -> review.Verdict:
+    text = form.get("codes", "").replace(",", " ").split()
+    if not all(code.isdecimal() and len(code) <= 6 for code in text):
+        raise Refused(Reason.INVALID_PARAMETER, "Codes are numbers of the catalogue")
+    return review.Verdict(
+        approve=form.get("decision") == "approve",
+        codes=tuple(int(code) for code in text),
+        because=form.get("because", "")[:2000],
+    )
+
+
+def _same_origin(request: Request) -> bool:
+    origin = request.headers.get("origin")
+    return origin is None or urlsplit(origin).netloc == request.headers.get("host")
+
+
+def _bundle(store: SqlStore, request: Request) -> Bundle:
+    bundle = store.bundles.get(request.path_params["sid"])
+    if bundle is None:
+        raise Refused(Reason.NOT_FOUND, "There is no such bundle")
+    return bundle
+
+
+async def _answered(run: Any, work: Any) -> Response:
+    try:
+        answer: Response = await run(work)
+        return answer
+    except Refused as refused:
+        return page("refused.html", 404, because=refused.because)

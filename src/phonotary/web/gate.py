@@ -1,0 +1,100 @@
+"""Who is asking, from HTTP headers: Basic with an account or a key, or a Bearer token of ours."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from joserfc import jwt
+from joserfc.errors import JoseError
+from joserfc.jwk import OctKey
+
+from phonotary import sids
+from phonotary.access import accounts
+from phonotary.access.accounts import Account
+from phonotary.errors import Reason, Refused
+from phonotary.storage.database import Database
+
+# Another process may suspend an account: what is remembered here is true for two seconds at most.
+_TTL = 2
+_REMEMBERED = 4096
+TOKEN_LIFE = 3600
+"""Seconds an OAuth access token lives, in real time."""
+
+
+class Gate:
+    """Authenticates requests, remembering good credentials for two seconds."""
+
+    def __init__(self, database: Database, wall: Callable[[], int], token_secret: str) -> None:
+        self._database = database
+        self._wall = wall
+        self._key = OctKey.import_key(token_secret)
+        self._known: dict[bytes, tuple[int, Account]] = {}
+
+    def forget(self) -> None:
+        """Called when an account or a key changed here: the next request asks the store again."""
+        self._known.clear()
+
+    def authenticate(self, headers: Mapping[bytes, bytes]) -> Account:
+        """The calling account, or Refused(NOT_AUTHENTICATED)."""
+        credentials = headers.get(b"authorization", b"")
+        known = self._known.get(credentials)
+        now = self._wall()
+        if known is not None and known[0] > now:
+            return known[1]
+        account = self._ask(credentials.decode("latin-1"), now)
+        if len(self._known) >= _REMEMBERED:
+            self._known.clear()
+        self._known[credentials] = (now + _TTL, account)
+        return account
+
+    def _ask(self, credentials: str, now: int) -> Account:
+        scheme, _, value = credentials.partition(" ")
+        if scheme.lower() == "bearer":
+            return self._bearer(value.strip(), now)
+        if scheme.lower() != "basic":
+            raise Refused(Reason.NOT_AUTHENTICATED, "Authenticate")
+        try:
+            user, _, password = base64.b64decode(value, validate=True).decode().partition(":")
+        except (binascii.Error, UnicodeDecodeError) as error:
+            raise Refused(Reason.NOT_AUTHENTICATED, "Authenticate") from error
+        with self._database.reading() as store:
+            return accounts.by_password(store, user, password)
+
+    def _bearer(self, token: str, now: int) -> Account:
+        refused = Refused(Reason.NOT_AUTHENTICATED, "Authenticate")
+        try:
+            claims = jwt.decode(token, self._key, algorithms=["HS256"]).claims
+        except (JoseError, ValueError) as error:
+            raise refused from error
+        if not isinstance(claims.get("exp"), int) or claims["exp"] <= now:
+            raise refused
+        with self._database.reading() as store:
+            key = store.key(str(claims.get("sub")))
+            account = store.account(key.account_sid) if key else None
+        if account is None:
+            raise refused
+        return accounts.active(account)
+
+    def token(self, client_id: str, client_secret: str) -> dict[str, Any]:
+        """OAuth 2.0 client credentials: an access token that clients can read ``exp`` from."""
+        with self._database.reading() as store:
+            key = store.key(client_id)
+            good = (
+                key is not None
+                and key.kind == "oauth"
+                and accounts.same(key.secret_digest, accounts.digest(client_secret))
+            )
+        if key is None or not good:
+            raise Refused(Reason.NOT_AUTHENTICATED, "Authenticate")
+        claims = {
+            "iss": "phonotary",
+            "sub": key.sid,
+            "account_sid": key.account_sid,
+            "jti": sids.mint("TK"),
+            "exp": self._wall() + TOKEN_LIFE,
+        }
+        token = jwt.encode({"alg": "HS256", "typ": "JWT"}, claims, self._key)
+        return {"access_token": token, "token_type": "Bearer", "expires_in": TOKEN_LIFE}
