@@ -31,7 +31,7 @@ check: setup ## lint, format, types and the direction of imports
 conformance: setup $(TEST_PARTS) ## only the official clients and Twilio's OpenAPI document
 	$(PYTHON) -m pytest -n 2 tests/compat
 
-bench: setup benchmarks/__main__.py ## measure phonotary beside its peers
+bench: setup .make/clients .make/bench ## measure phonotary beside its peers
 	$(PYTHON) -m benchmarks
 
 docs: setup scripts/docs.py ## write the generated pages again
@@ -48,12 +48,13 @@ lock: setup ## choose newer packages (maintainers only; brings its own tool, uv)
 		--only-binary :all: pyproject.toml -o requirements.lock
 
 clean: ## forget the set-up
-	rm -rf .venv .make tests/compat/node/node_modules
+	rm -rf .venv .make tests/compat/node/node_modules benchmarks/node/node_modules
 
 .make/python: scripts/setup.sh requirements.lock pyproject.toml
 .make/postgresql: scripts/setup.sh
 .make/clients: scripts/setup.sh .make/python tests/compat/twilio7.lock tests/compat/oai.sha512 \
 		tests/compat/node/package.json tests/compat/node/package-lock.json
+.make/bench: scripts/setup.sh benchmarks/node/package.json benchmarks/node/package-lock.json
 
 .make/%:
 	@mkdir -p .make

@@ -4,6 +4,7 @@
 #   python      .venv with the locked packages and phonotary itself: all that `make demo` needs
 #   postgresql  the server programs from which the tests start throw-away clusters
 #   clients     the official Twilio packages, and the OpenAPI documents Twilio publishes with them
+#   bench       Prism, which phonotary is measured beside, and the load generator wrk
 set -eu
 cd "$(dirname "$0")/.."
 
@@ -75,6 +76,14 @@ clients() {
     openapi
 }
 
+bench() {
+    command -v wrk >/dev/null || debian "it makes the load both servers are measured under" wrk
+    command -v node >/dev/null || debian "Prism, the peer in the benchmark, runs on Node" nodejs
+    command -v npm >/dev/null || debian "it installs Prism" npm
+    say "installing Prism for the benchmark"
+    npm ci --prefix benchmarks/node --ignore-scripts --no-audit --no-fund --loglevel=error >/dev/null
+}
+
 # Twilio's own command line ships the documents its clients are generated from. Only that archive
 # is wanted, not the two hundred packages the command line itself would bring, so it is fetched
 # alone and held to its digest.
@@ -94,6 +103,6 @@ openapi() {
 }
 
 case ${1:-} in
-python | postgresql | clients) "$1" ;;
-*) fail "usage: scripts/setup.sh python|postgresql|clients" ;;
+python | postgresql | clients | bench) "$1" ;;
+*) fail "usage: scripts/setup.sh python|postgresql|clients|bench" ;;
 esac

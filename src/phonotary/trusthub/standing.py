@@ -39,9 +39,12 @@ def of_number(store: Store, phone_number: str, caller: Party, now: Instant) -> N
     if number is not None and not is_in_family(store, caller, number.account_sid):
         number = None
     on = bundles_with(store, number) if number else []
-    product = _best([b for b in on if b.policy_sid == policies.SHAKEN_STIR], now)
-    linked = assignments.profiles_of(store, product.sid) if product else []
     profiles = [b for b in on if b.kind == CUSTOMER_PROFILE]
+    carrying = _best([b for b in on if b.policy_sid == policies.SHAKEN_STIR], now)
+    # A product that speaks for the profile but lacks the number is worth naming: it is one step
+    # short of an A.
+    product = carrying or _best(_products_of(store, profiles), now)
+    linked = assignments.profiles_of(store, product.sid) if product else []
     both = [b for b in profiles if any(b.sid == other.sid for other in linked)]
     profile = _best(both, now) or _best(profiles, now) or _best(linked, now)
     return NumberStanding(
@@ -54,7 +57,7 @@ def of_number(store: Store, phone_number: str, caller: Party, now: Instant) -> N
         product=product,
         product_vouching=product is not None and lifecycle.vouches(product, now),
         product_linked=profile is not None and any(b.sid == profile.sid for b in linked),
-        number_on_product=product is not None,
+        number_on_product=carrying is not None,
         account_vouched=account_vouched(store, caller, now),
     )
 
@@ -66,20 +69,22 @@ def bundles_with(store: Store, number: Number) -> list[Bundle]:
     return [bundle for bundle in found if bundle]
 
 
+def _products_of(store: Store, profiles: list[Bundle]) -> list[Bundle]:
+    """The SHAKEN/STIR products linked to any of these profiles."""
+    found = (
+        store.bundles.get(assignment.bundle_sid)
+        for profile in profiles
+        for assignment in store.entity_assignments.all(object_sid=profile.sid)
+    )
+    return [b for b in found if b and b.policy_sid == policies.SHAKEN_STIR]
+
+
 def account_vouched(store: Store, caller: Party, now: Instant) -> bool:
     """Twilio's rule for B: an approved primary and an approved product linked to it."""
     primary = bundles.primary_of(store, Party(caller.owner_sid, caller.owner_sid))
     if primary is None or not lifecycle.vouches(primary, now):
         return False
-    for assignment in store.entity_assignments.all(object_sid=primary.sid):
-        product = store.bundles.get(assignment.bundle_sid)
-        if (
-            product
-            and product.policy_sid == policies.SHAKEN_STIR
-            and lifecycle.vouches(product, now)
-        ):
-            return True
-    return False
+    return any(lifecycle.vouches(p, now) for p in _products_of(store, [primary]))
 
 
 def display_name(store: Store, phone_number: str, now: Instant) -> str | None:
