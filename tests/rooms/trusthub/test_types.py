@@ -162,7 +162,7 @@ def test_evaluations_call_some_fields_by_another_name() -> None:
 
 def test_every_type_and_field_has_a_source() -> None:
     every = (*types.end_user_types(), *types.supporting_document_types())
-    assert len({each.sid for each in every}) == len(every) == 20
+    assert len({each.sid for each in every}) == len(every) == 21
     for kind in every:
         assert kind.source, kind.machine_name
         assert all(each.source for each in kind.fields), kind.machine_name

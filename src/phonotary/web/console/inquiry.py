@@ -108,7 +108,8 @@ def _drawn(section: Section, inquiry: Inquiry) -> dict[str, Any]:
     for name in section.fields:
         field = kind.field(name) if kind else None
         known = next(
-            (inquiry.prefill[k] for k in _PREFILL.get(name, ()) if inquiry.prefill.get(k)), ""
+            (inquiry.prefill[k] for k in (name, *_PREFILL.get(name, ())) if inquiry.prefill.get(k)),
+            "",
         )
         fields.append(
             {
