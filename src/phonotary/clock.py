@@ -10,6 +10,7 @@ import re
 import time
 from datetime import UTC, datetime
 from email.utils import format_datetime
+from functools import lru_cache
 
 Instant = int
 
@@ -49,7 +50,15 @@ def duration(text: str) -> int:
 
 def iso8601(at: Instant) -> str:
     """``2019-07-30T22:29:24Z``: the only form Twilio's v1 clients parse as a date."""
-    return datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    day, second = divmod(at, 86400)
+    minute, second = divmod(second, 60)
+    return f"{_date(day)}T{minute // 60:02}:{minute % 60:02}:{second:02}Z"
+
+
+@lru_cache(maxsize=4096)
+def _date(day: int) -> str:
+    """``2019-07-30``: a page of a list has few days, and strftime was a fourth of its cost."""
+    return datetime.fromtimestamp(day * 86400, UTC).strftime("%Y-%m-%d")
 
 
 def rfc2822(at: Instant) -> str:

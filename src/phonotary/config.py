@@ -41,6 +41,11 @@ def twilio_credentials(environ: Mapping[str, str] | None = None) -> tuple[str, s
     return (sid, token) if sid and token else None
 
 
+def environment() -> dict[str, str]:
+    """A copy of the environment: what a program started by us inherits."""
+    return dict(os.environ)
+
+
 def default_data_directory() -> Path:
     """``PHONOTARY_DATA``, else the user's data directory (XDG base directory specification)."""
     chosen = os.environ.get("PHONOTARY_DATA")

@@ -36,4 +36,4 @@ def secret() -> str:
 
 def is_sid(text: str, prefix: str = "") -> bool:
     """Whether ``text`` has the form of an identifier, with this prefix if one is given."""
-    return bool(_SID.match(text)) and text.startswith(prefix)
+    return bool(_SID.fullmatch(text)) and text.startswith(prefix)

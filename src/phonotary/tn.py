@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 import phonenumbers
-from phonenumbers import PhoneNumberType
+from phonenumbers import NumberParseException, PhoneNumberType, ValidationResult
 
 # NANP toll-free service access codes. phonenumbers knows them too, but the prefix test needs no
 # metadata and these are the seven in service.
@@ -21,6 +21,9 @@ _TYPES = {
     PhoneNumberType.MOBILE: "mobile",
 }
 
+
+# E.164 section 6.2: at most fifteen digits; here with the plus sign before them.
+_E164_LENGTH = 16
 
 # Numbers of US territories are US numbers of the North American plan; our choice, as the CNAM
 # guide names only Canada among those it leaves out.
@@ -60,6 +63,8 @@ def parse(text: str) -> Tn | None:
     if not phonenumbers.is_possible_number(number):
         return None
     e164 = phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
+    if len(e164) > _E164_LENGTH:
+        return None
     country = phonenumbers.region_code_for_number(number) or ""
     if number.country_code == 1 and e164[2:5] in TOLL_FREE:
         kind, country = "toll-free", "US"
@@ -67,6 +72,29 @@ def parse(text: str) -> Tn | None:
         kind = _TYPES.get(phonenumbers.number_type(number), "local")
     national = phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.NATIONAL)
     return Tn(e164, country, kind, national, str(number.country_code))
+
+
+_NO_COUNTRY = NumberParseException.INVALID_COUNTRY_CODE
+_TOO_SHORT = (NumberParseException.TOO_SHORT_AFTER_IDD, NumberParseException.TOO_SHORT_NSN)
+_IMPOSSIBLE = {
+    ValidationResult.INVALID_COUNTRY_CODE: "INVALID_COUNTRY_CODE",
+    ValidationResult.TOO_SHORT: "TOO_SHORT",
+    ValidationResult.TOO_LONG: "TOO_LONG",
+    ValidationResult.INVALID_LENGTH: "INVALID_LENGTH",
+}
+
+
+def fault(text: str) -> str:
+    """What is wrong with a text that :func:`parse` refuses, in the words of Twilio's Lookup."""
+    try:
+        number = phonenumbers.parse(text[:251], "US")
+    except NumberParseException as error:
+        if error.error_type == _NO_COUNTRY:
+            return "INVALID_COUNTRY_CODE"
+        if error.error_type == NumberParseException.TOO_LONG:
+            return "TOO_LONG"
+        return "TOO_SHORT" if error.error_type in _TOO_SHORT else "NOT_A_NUMBER"
+    return _IMPOSSIBLE.get(phonenumbers.is_possible_number_with_reason(number), "NOT_A_NUMBER")
 
 
 def canonical(text: str) -> str:

@@ -45,6 +45,8 @@ class Hub:
     auth_token: str
     primary_profile_sid: str
     numbers: tuple[Number, ...]
+    oauth_client: tuple[str, str]
+    """Client id and secret for ``/v2/token``."""
 
     @property
     def local(self) -> list[Number]:
@@ -79,7 +81,7 @@ def running(directory: Path, *options: str) -> Iterator[Hub]:
     with log.open("wb") as output:
         server = subprocess.Popen(command, env=kept, stdout=output, stderr=subprocess.STDOUT)
     try:
-        yield _hub(_wait_for(ready, server, log))
+        yield described(_wait_for(ready, server, log))
     finally:
         server.terminate()
         server.wait(_PATIENCE)
@@ -101,7 +103,8 @@ def _wait_for(ready: Path, server: subprocess.Popen[bytes], log: Path) -> dict[s
     raise RuntimeError(f"phonotary up did not serve:\n{log.read_text(errors='replace')}")
 
 
-def _hub(ready: dict[str, Any]) -> Hub:
+def described(ready: dict[str, Any]) -> Hub:
+    """What a ready file says, in the words of the tests."""
     numbers = tuple(Number(n["sid"], n["phone_number"]) for n in ready["numbers"])
     return Hub(
         http=ready["http"],
@@ -109,4 +112,5 @@ def _hub(ready: dict[str, Any]) -> Hub:
         auth_token=ready["auth_token"],
         primary_profile_sid=ready["primary_profile_sid"],
         numbers=numbers,
+        oauth_client=(ready["oauth_client_id"], ready["oauth_client_secret"]),
     )

@@ -55,6 +55,10 @@ class Accounts(Protocol):
     """What this room needs kept; ``storage`` implements it."""
 
     def account(self, sid: str) -> Account | None: ...
+    def hold_account(self, sid: str) -> Account | None:
+        """The account, which nobody else may change until this transaction ends."""
+        ...
+
     def add_account(self, account: Account) -> None: ...
     def replace_account(self, account: Account) -> None: ...
     def key(self, sid: str) -> Key | None: ...
@@ -154,7 +158,11 @@ def update_account(
     friendly_name: str | None,
     status: str | None,
 ) -> Account:
-    """Rename, suspend, reactivate or close. Only a parent changes a status; closed is final."""
+    """Rename, suspend, reactivate or close. Only a parent changes a status; closed is final.
+
+    The account is read again: the caller's copy may be older than a change of somebody else's.
+    """
+    account = store.hold_account(account.sid) or account
     if status is not None:
         if status not in STATUSES:
             raise Refused(Reason.INVALID_PARAMETER, f"Status must be one of {', '.join(STATUSES)}")

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -12,8 +13,10 @@ from starlette.types import ASGIApp
 
 from phonotary import sids
 from phonotary.access.accounts import Account
+from phonotary.bootstrap.controls import Controls, keep_pristine
 from phonotary.bootstrap.seed import Seeded, first_account
 from phonotary.bootstrap.standing import Standings
+from phonotary.bootstrap.together import Together
 from phonotary.bootstrap.work import Worker
 from phonotary.clock import Clock, Instant
 from phonotary.config import Settings
@@ -21,12 +24,14 @@ from phonotary.errors import Refused
 from phonotary.events import Job
 from phonotary.shaken import certificates
 from phonotary.shaken.certificates import SigningCredential
-from phonotary.storage import migrate
-from phonotary.storage.database import Database
+from phonotary.shaken.signing import CredentialOutOfDate
+from phonotary.storage import jobs, migrate
+from phonotary.storage.database import Database, Outcome
 from phonotary.storage.store import SqlStore
 from phonotary.trusthub.filing import VET, Vetting
 from phonotary.web import app, pages, stir_v1
 from phonotary.web.gate import Gate
+from phonotary.web.sandbox.recorder import Recorder
 
 _SPC = "9999"
 # Connections to PostgreSQL, and so threads that may wait for it. More only add hand-overs.
@@ -45,9 +50,15 @@ class Hub:
     worker: Worker
     seeded: Seeded
     reviewer_password: str
+    seed: int | None = None
+    """The settings' seed at the first start on some data, another one at each later start."""
     chains: dict[str, bytes] = field(default_factory=dict)
     credential: SigningCredential | None = None
     _limiter: anyio.CapacityLimiter | None = None
+
+    def __post_init__(self) -> None:
+        self._together = Together(self._write_each)
+        self.controls = Controls(self) if self.settings.sandbox else None
 
     def now(self) -> Instant:
         return self.clock.now()
@@ -61,24 +72,42 @@ class Hub:
     async def write(self, work: Callable[[SqlStore], Any]) -> Any:
         """Commit, then do at once what is due at once: instant vetting decides a bundle before
         the next request, and the answer to this one still says pending-review."""
+        if self.database.is_sqlite:
+            return await self._together.write(work)
         return await self._run(self._write, work)
 
     def _write(self, work: Callable[[SqlStore], Any]) -> Any:
         enqueued: list[Job] = []
+        result = self.database.write(self._remembered(work, enqueued))
+        self._follow(enqueued)
+        return result
 
+    def _write_each(self, works: Sequence[Callable[[SqlStore], Any]]) -> list[Outcome]:
+        enqueued: list[Job] = []
+        outcomes = self.database.write_each([self._remembered(w, enqueued) for w in works])
+        self._follow(enqueued)
+        return outcomes
+
+    def _remembered(
+        self, work: Callable[[SqlStore], Any], enqueued: list[Job]
+    ) -> Callable[[SqlStore], Any]:
         def remembered(store: SqlStore) -> Any:
             result = work(store)
-            enqueued[:] = store.enqueued
+            enqueued.extend(store.enqueued)
             if store.access_changed:
                 self.gate.forget()
             return result
 
-        result = self.database.write(remembered)
-        if any(job.kind == VET and job.due <= self.now() for job in enqueued):
-            self.worker.vet_due()
+        return remembered
+
+    def _follow(self, enqueued: list[Job]) -> None:
+        """What was written is committed: whatever goes wrong here must not be its answer. The
+        worker finds the same jobs, tries them again and tells what is wrong with them."""
+        with suppress(Exception):
+            if any(job.kind == VET and job.due <= self.now() for job in enqueued):
+                self.worker.vet_due()
         if enqueued:
             self.worker.wake()
-        return result
 
     async def _run(self, run: Callable[[Any], Any], work: Any) -> Any:
         """SQLite in line, for a thread hand-over costs more than the query; PostgreSQL, which is
@@ -115,12 +144,19 @@ class Hub:
             now=self.clock.wall,
         )
         prefixed = {"/stir/v1/": signing, "/certs/": stir_v1.certs_app(self.chains)}
-        return app.build(self, prefixed, pages.routes(self))
+        whole = app.build(self, prefixed, pages.routes(self))
+        if self.controls is None:
+            return whole
+        return Recorder(whole, self.controls.log, self.controls.faults, self.now)
 
     def _credential(self) -> SigningCredential:
-        if self.credential is None:
+        """What signs now. In a sandbox the certificate ages by the hub's clock."""
+        credential = self.credential
+        if credential is None:
             raise RuntimeError("the hub was not given its address yet")
-        return self.credential
+        if not credential.not_before <= self.now() < credential.not_after:
+            raise CredentialOutOfDate(credential.fingerprint)
+        return credential
 
     def serve_at(self, origin: str) -> None:
         """Learn the hub's own address: the x5u of every PASSporT starts with it."""
@@ -144,18 +180,25 @@ class Hub:
 
 def open_hub(settings: Settings) -> Hub:
     """Open the database, bring its schema up to date, find or make the first account."""
-    sids.seed(settings.seed)
     database = Database(settings.database_url, _POOL)
     migrate.upgrade(database)
     clock = Clock()
 
-    def start(store: SqlStore) -> tuple[str, str, Seeded]:
+    def start(store: SqlStore) -> tuple[str, str, Seeded, int | None]:
+        store.alone()
+        seed = _another_start(store, settings.seed)
+        sids.seed(seed)
+        if settings.sandbox:
+            jobs.release(store)
         clock.advanced = int(store.setting("clock_advanced") or 0)
         token_secret = _kept_secret(store, "token_secret")
         password = _kept_secret(store, "reviewer_password")
-        return token_secret, password, first_account(store, settings, clock.now())
+        seeded = first_account(store, settings, clock.now())
+        if settings.sandbox:
+            keep_pristine(store)
+        return token_secret, password, seeded, seed
 
-    token_secret, reviewer_password, seeded = database.write(start)
+    token_secret, reviewer_password, seeded, seed = database.write(start)
     return Hub(
         settings=settings,
         database=database,
@@ -165,7 +208,18 @@ def open_hub(settings: Settings) -> Hub:
         worker=Worker(database, clock, sandbox=settings.sandbox),
         seeded=seeded,
         reviewer_password=reviewer_password,
+        seed=seed,
     )
+
+
+def _another_start(store: SqlStore, seed: int | None) -> int | None:
+    """The seed of this start. The second start of one data directory must not mint what the first
+    one has minted; a fresh directory gets the same identifiers every time."""
+    if seed is None:
+        return None
+    starts = int(store.setting("starts") or 0)
+    store.put_setting("starts", str(starts + 1))
+    return seed + (starts << 64)
 
 
 def _kept_secret(store: SqlStore, name: str) -> str:

@@ -5,7 +5,7 @@ Everything is made through the rooms a customer would use, so the seeded account
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from phonotary.access import accounts
 from phonotary.access.accounts import Account
@@ -79,7 +79,25 @@ def first_account(store: SqlStore, settings: Settings, now: Instant) -> Seeded:
         client = (key.sid, secret)
         if not settings.empty:
             _furnish(store, account, now, settings.primary_identity)
+    elif settings.auth_token and account.auth_token != settings.auth_token:
+        # The environment names the token its clients will send; the kept one would lock them out.
+        account = replace(account, auth_token=settings.auth_token, date_updated=now)
+        store.replace_account(account)
     store.put_setting("first_account", account.sid)
+    return _seeded(store, account, client)
+
+
+def another_account(
+    store: SqlStore, settings: Settings, now: Instant, friendly_name: str, empty: bool
+) -> Seeded:
+    """One more account with nothing in common with the first but the hub."""
+    account = accounts.open_account(store, now, friendly_name)
+    if not empty:
+        _furnish(store, account, now, settings.primary_identity)
+    return _seeded(store, account, None)
+
+
+def _seeded(store: SqlStore, account: Account, client: tuple[str, str] | None) -> Seeded:
     primary = store.bundles.first(account_sid=account.sid, policy_sid=policies.PRIMARY)
     return Seeded(
         account,
@@ -93,8 +111,18 @@ def _furnish(store: SqlStore, account: Account, now: Instant, identity: str) -> 
     party = Party(account.sid, account.owner_account_sid)
     _approved_primary(store, party, now, {**_BUSINESS, "business_identity": identity})
     for phone_number in _NUMBERS:
-        if store.numbers.first(phone_number=phone_number) is None:
-            numbers.buy(store, party, now, phone_number=phone_number)
+        if store.numbers.first(phone_number=phone_number) is not None:
+            phone_number = _another(store, phone_number)
+        numbers.buy(store, party, now, phone_number=phone_number)
+
+
+def _another(store: SqlStore, taken: str) -> str:
+    """A free number of the same kind: another account of this data directory has that one."""
+    tn = numbers.valid(taken)
+    free = numbers.available(
+        store, tn.country, tn.kind, area_code=taken[2:5], contains=None, size=1
+    )
+    return free[0].e164
 
 
 def _approved_primary(

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import asyncio
 import json
+import threading
 from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
 
-import httpx
-import structlog
+from sqlalchemy.exc import SQLAlchemyError
 
 from phonotary.clock import Clock, Instant
 from phonotary.cnam import names
@@ -22,11 +23,41 @@ from phonotary.storage.database import Database
 from phonotary.storage.jobs import Claimed
 from phonotary.storage.store import SqlStore
 from phonotary.trusthub import filing, review
+from phonotary.trusthub.outcomes import Outcome
 
-log = structlog.get_logger("phonotary.work")
+if TYPE_CHECKING:
+    import httpx
 
 _POLL = 1.0
 _CALLBACKS_AT_ONCE = 16
+
+
+def _log() -> Any:
+    """Loaded when there is something to tell: it brings rich, a tenth of a start."""
+    import structlog
+
+    return structlog.get_logger("phonotary.work")
+
+
+class _Client:
+    """An HTTP client made for the first callback: to load httpx is a tenth of a start."""
+
+    def __init__(self) -> None:
+        self._made: httpx.AsyncClient | None = None
+
+    def get(self) -> httpx.AsyncClient:
+        if self._made is None:
+            import httpx
+
+            self._made = httpx.AsyncClient(trust_env=False)
+        return self._made
+
+    async def __aenter__(self) -> _Client:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        if self._made is not None:
+            await self._made.aclose()
 
 
 class Worker:
@@ -36,20 +67,27 @@ class Worker:
         self._database = database
         self._clock = clock
         self._sandbox = sandbox
+        self.outcome_for: Callable[[SqlStore, str], Outcome | None] = lambda store, sid: None
+        """The sandbox's rule for a bundle; there is none anywhere else."""
         self._wake = asyncio.Event()
         self._busy = asyncio.Lock()
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._vetting = threading.Lock()
 
     def wake(self) -> None:
-        self._wake.set()
+        """From any thread; before the loop runs there is nobody to wake."""
+        if self._loop is not None:
+            self._loop.call_soon_threadsafe(self._wake.set)
 
     async def run(self) -> None:
         """Until cancelled. One failing round is logged and does not end the work."""
-        async with httpx.AsyncClient(trust_env=False) as client:
+        self._loop = asyncio.get_running_loop()
+        async with _Client() as client:
             while True:
                 try:
                     await self._all_due(client)
                 except Exception:
-                    log.exception("a round of work failed")
+                    _log().exception("a round of work failed")
                 self._wake.clear()
                 try:
                     await asyncio.wait_for(self._wake.wait(), _POLL)
@@ -58,39 +96,55 @@ class Worker:
 
     async def drain(self) -> None:
         """Return once all that is due now has been done."""
-        async with httpx.AsyncClient(trust_env=False) as client:
+        async with _Client() as client:
             await self._all_due(client)
 
     def vet_due(self) -> int:
-        """Decide every bundle whose vetting is due; how many jobs that was."""
-        return self._database.write(self._vet_in)
+        """Decide every bundle whose vetting is due; how many jobs that was.
+
+        One thread at a time: whoever waited here finds its own bundle decided and committed.
+        """
+        with self._vetting:
+            return self._database.write(self._vet_in)
 
     def _vet_in(self, store: SqlStore) -> int:
         now = self._clock.now()
         due = jobs.claim(store, now, self._clock.wall(), kind=filing.VET)
         for claimed in due:
-            try:
+            self._vet_one(store, claimed)
+        return len(due)
+
+    def _vet_one(self, store: SqlStore, claimed: Claimed) -> None:
+        """All of one decision or nothing of it; one that cannot be made stops no other."""
+        try:
+            with store.connection.begin_nested():
                 review.vet(
                     store,
                     claimed.job.due,
                     claimed.job.subject,
                     name_findings=names.findings,
                     rehearse=self._sandbox,
+                    outcome=self.outcome_for(store, claimed.job.subject),
                 )
-            except Refused as refused:
-                jobs.failed(store, claimed.seq, refused.because)
-            else:
-                jobs.done(store, claimed.seq)
-        return len(due)
+        except Refused as refused:
+            jobs.failed(store, claimed.seq, refused.because)
+        except SQLAlchemyError:
+            raise
+        except Exception as error:
+            _log().exception("vetting failed", subject=claimed.job.subject)
+            jobs.failed(store, claimed.seq, type(error).__name__)
+        else:
+            jobs.done(store, claimed.seq)
 
-    async def _all_due(self, client: httpx.AsyncClient) -> None:
+    async def _all_due(self, client: _Client) -> None:
         async with self._busy:
             while True:
                 vetted = self.vet_due()
                 claimed = self._database.write(self._claim_callbacks)
                 if not vetted and not claimed:
                     return
-                await self._deliver_all(client, claimed)
+                if claimed:
+                    await self._deliver_all(client.get(), claimed)
 
     def _claim_callbacks(self, store: SqlStore) -> list[Claimed]:
         return jobs.claim(
@@ -110,6 +164,8 @@ class Worker:
         await asyncio.gather(*(in_order(several) for several in by_subject.values()))
 
     async def _deliver(self, client: httpx.AsyncClient, claimed: Claimed) -> None:
+        import httpx
+
         message = json.loads(claimed.job.body)
         account = self._database.read(lambda store: store.account(message["account_sid"]))
         outcome: Callable[[SqlStore], None]
@@ -124,12 +180,16 @@ class Worker:
             )
         except callbacks.Blocked as blocked:
             because = str(blocked)
-            log.warning("callback refused", subject=claimed.job.subject, because=because)
+            _log().warning("callback refused", subject=claimed.job.subject, because=because)
             self._database.write(lambda store: jobs.failed(store, claimed.seq, because))
         except (httpx.HTTPError, httpx.InvalidURL) as error:
             because = type(error).__name__
             outcome = self._retry(claimed, because)
             self._database.write(outcome)
+        except Exception as error:
+            # An address that not even an error was foreseen for must not hold up all the others.
+            _log().exception("callback failed", subject=claimed.job.subject)
+            self._database.write(self._retry(claimed, type(error).__name__))
         else:
             self._database.write(lambda store: jobs.done(store, claimed.seq))
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import typer
 
-from phonotary.cli import demo, explain, up
+from phonotary.cli import demo, env, exec, explain, up
 from phonotary.errors import Refused
 
 app = typer.Typer(
@@ -18,6 +18,9 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.command("up")(up.up)
+# Options after the command are the command's own.
+app.command("exec", context_settings={"allow_interspersed_args": False})(exec.exec_)
+app.command("env")(env.env)
 app.command("demo")(demo.demo)
 app.command("explain")(explain.explain)
 

@@ -35,7 +35,7 @@ REPRESENTATIVE = {
     "business_title": "Owner",
     "job_position": "CEO",
 }
-ADDRESS = {
+ADDRESS: dict[str, Any] = {
     "CustomerName": "Acme Plumbing LLC",
     "Street": "123 Main Street",
     "City": "San Francisco",
@@ -92,7 +92,7 @@ class Story:
 
     # Requests in the form the official clients send them.
 
-    def post(self, path: str, status: int = 201, **form: str) -> dict[str, Any]:
+    def post(self, path: str, status: int = 201, **form: Any) -> dict[str, Any]:
         reply = self.http.post(path, data=form)
         if reply.status_code != status:
             raise Broken(f"POST {path} answered {reply.status_code}: {reply.text}")
@@ -113,7 +113,7 @@ class Story:
     # The chapters.
 
     def _profile(self, callback: str) -> str:
-        form = {"FriendlyName": "Acme Plumbing", "Email": REPRESENTATIVE["email"]}
+        form: dict[str, Any] = {"FriendlyName": "Acme Plumbing", "Email": REPRESENTATIVE["email"]}
         bundle = self.post(
             "/v1/CustomerProfiles", PolicySid=policies.SECONDARY, StatusCallback=callback, **form
         )

@@ -12,10 +12,13 @@ import hmac
 import ipaddress
 import socket
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 import anyio.to_thread
-import httpx
+
+if TYPE_CHECKING:
+    import httpx
 
 TIMEOUT = 15.0
 """Seconds for each step of the exchange; Twilio gives up on a slow receiver after as long."""
@@ -49,6 +52,8 @@ async def post(
     mind between the check and the call. ``key`` goes along as I-Twilio-Idempotency-Token, so that
     a receiver can tell a repetition.
     """
+    import httpx
+
     address = await anyio.to_thread.run_sync(checked_address, url, allow_loopback)
     parts = httpx.URL(url)
     reply = await client.post(
@@ -71,6 +76,8 @@ async def post(
 def checked_address(url: str, allow_loopback: bool) -> str:
     """The address to connect to. Private and link-local ones are refused: a callback must not
     reach what only this machine can see."""
+    import httpx
+
     parts = urlsplit(url)
     if parts.scheme not in ("http", "https") or not parts.hostname:
         raise Blocked("a callback goes to an http or https URL")

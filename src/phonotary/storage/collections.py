@@ -2,44 +2,45 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping
+import re
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import fields
 from functools import lru_cache
+from hashlib import blake2b
 from typing import Any, Generic, TypeVar, cast
 
-from sqlalchemy import Connection, Row, Select, Table, bindparam, delete, insert, select, update
+from sqlalchemy import Connection, Select, Table, bindparam, delete, insert, select, update
 
 from phonotary.errors import Reason, Refused
+from phonotary.storage import direct
 from phonotary.trusthub.store import Ask, Page
 
 T = TypeVar("T")
 
-# A page token: where to go on, and in which direction. It is opaque to clients, and holds only a
-# position, which means nothing outside the list (and so the account) it is used on.
+# A page token: where to go on, in which direction, and a digest of the list it was given out for.
+# On any other list, another account's or one with other filters, it is refused.
 _AFTER, _BEFORE = "PA", "PB"
+_TOKEN = re.compile(r"(PA|PB)([0-7][0-9a-f]{15})([0-9a-f]{16})", re.ASCII)
 
 
-def _token(direction: str, seq: int) -> str:
-    return f"{direction}{seq:032x}"
+def _list_digest(table: Table, where: Mapping[str, Any]) -> str:
+    text = repr((table.name, sorted(where.items())))
+    return blake2b(text.encode(errors="replace"), digest_size=8).hexdigest()
 
 
-def _read_token(token: str) -> tuple[str, int]:
-    direction, digits = token[:2], token[2:]
-    if direction not in (_AFTER, _BEFORE) or len(digits) != 32:
+def _read_token(token: str, digest: str) -> tuple[str, int]:
+    found = _TOKEN.fullmatch(token)
+    if found is None or found[3] != digest:
         raise Refused(Reason.INVALID_PAGE_TOKEN, "Invalid PageToken; use the paging URLs")
-    try:
-        return direction, min(int(digits, 16), 2**62)
-    except ValueError as error:
-        raise Refused(
-            Reason.INVALID_PAGE_TOKEN, "Invalid PageToken; use the paging URLs"
-        ) from error
+    return found[1], int(found[2], 16)
 
 
 class Rows(Generic[T]):
     """The records of one table within one transaction.
 
-    ``locking`` makes :meth:`get` take the row for the rest of the transaction (PostgreSQL); a
-    SQLite writer has the whole database to itself already.
+    ``locking`` makes :meth:`get` take the row for the rest of the transaction (PostgreSQL), so that
+    what was read is still true when it is replaced; a SQLite writer has the whole database to
+    itself already.
     """
 
     def __init__(
@@ -51,16 +52,26 @@ class Rows(Generic[T]):
         self._locking = locking
 
     def add(self, record: T) -> None:
-        self._connection.execute(_insert(self._table), self._values(record))
+        direct.change(self._connection, _insert(self._table), self._values(record))
 
     def get(self, sid: str) -> T | None:
-        found = self._connection.execute(
-            _by_sid(self._table, self._record, self._locking), {"sid_": sid}
-        ).first()
-        return None if found is None else self._read(found)
+        return self._one(sid, self._locking)
+
+    def hold(self, sid: str) -> T | None:
+        """:meth:`get`, and nobody else may change it until this transaction ends."""
+        return self._one(sid, locking=True)
+
+    def _one(self, sid: str, locking: bool) -> T | None:
+        # PostgreSQL refuses to be asked for text with a NUL in it; no record has such a SID.
+        if "\x00" in sid:
+            return None
+        found = direct.rows(
+            self._connection, _by_sid(self._table, self._record, locking), {"sid_": sid}
+        )
+        return self._read(found[0]) if found else None
 
     def replace(self, record: T) -> None:
-        self._connection.execute(_update(self._table), self._bound(record))
+        direct.change(self._connection, _update(self._table), self._bound(record))
 
     def replace_if(self, record: T, **held: Any) -> bool:
         """Replace only while these columns hold these values; whether it did."""
@@ -70,29 +81,25 @@ class Rows(Generic[T]):
         return self._connection.execute(statement, self._bound(record)).rowcount == 1
 
     def remove(self, sid: str) -> None:
-        self._connection.execute(_delete(self._table), {"sid_": sid})
+        direct.change(self._connection, _delete(self._table), {"sid_": sid})
 
     def all(self, **where: Any) -> list[T]:
-        found = self._connection.execute(
-            _listing(self._table, self._record, *_shape(where)).order_by(self._table.c.seq),
-            _parameters(where),
-        )
+        statement = _oldest(self._table, self._record, None, *_shape(where))
+        found = direct.rows(self._connection, statement, _parameters(where))
         return [self._read(row) for row in found]
 
     def first(self, **where: Any) -> T | None:
-        found = self._connection.execute(
-            _listing(self._table, self._record, *_shape(where))
-            .order_by(self._table.c.seq)
-            .limit(1),
-            _parameters(where),
-        ).first()
-        return None if found is None else self._read(found)
+        statement = _oldest(self._table, self._record, 1, *_shape(where))
+        found = direct.rows(self._connection, statement, _parameters(where))
+        return self._read(found[0]) if found else None
 
     def page(self, ask: Ask, where: Mapping[str, Any]) -> Page[T]:
         """Newest first. One row more than asked for tells whether there is a next page."""
-        direction, position = _read_token(ask.cursor) if ask.cursor else ("", 0)
+        digest = _list_digest(self._table, where)
+        direction, position = _read_token(ask.cursor, digest) if ask.cursor else ("", 0)
         rows = list(
-            self._connection.execute(
+            direct.rows(
+                self._connection,
                 _paged(self._table, self._record, direction, *_shape(where)),
                 {**_parameters(where), "position_": position, "limit_": ask.size + 1},
             )
@@ -102,13 +109,15 @@ class Rows(Generic[T]):
             rows.reverse()
         has_next = more if direction != _BEFORE else True
         has_previous = more if direction == _BEFORE else bool(direction)
+        # Where the page's rows have all been removed, its neighbours start at its own position.
+        first, last = (rows[0][0], rows[-1][0]) if rows else (position - 1, position + 1)
         return Page(
             rows=[self._read(row) for row in rows],
-            next_cursor=_token(_AFTER, rows[-1][0]) if rows and has_next else None,
-            previous_cursor=_token(_BEFORE, rows[0][0]) if rows and has_previous else None,
+            next_cursor=f"{_AFTER}{last:016x}{digest}" if has_next else None,
+            previous_cursor=f"{_BEFORE}{max(first, 0):016x}{digest}" if has_previous else None,
         )
 
-    def _read(self, row: Row[Any]) -> T:
+    def _read(self, row: Sequence[Any]) -> T:
         return self._record(*row[1:])
 
     def _values(self, record: T) -> dict[str, Any]:
@@ -171,6 +180,13 @@ def _listing(table: Table, record: Hashable, *shape: tuple[str, bool]) -> Select
         column = table.c[name]
         statement = statement.where(column.in_(parameter) if several else column == parameter)
     return statement
+
+
+@lru_cache(maxsize=512)
+def _oldest(
+    table: Table, record: Hashable, limit: int | None, *shape: tuple[str, bool]
+) -> Select[Any]:
+    return _listing(table, record, *shape).order_by(table.c.seq).limit(limit)
 
 
 @lru_cache(maxsize=512)

@@ -2,33 +2,39 @@
 
 SQLite: WAL with ``synchronous=FULL``, so an acknowledged write survives a power cut; writers take
 BEGIN IMMEDIATE, for a read that turns into a write under plain BEGIN fails with "database is
-locked" however long it waits. PostgreSQL: read committed, bundle rows locked while they change.
+locked" however long it waits. PostgreSQL: read committed, rows a writer reads by SID locked.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass
 from typing import Any, TypeVar
 
 import msgspec
-from sqlalchemy import Connection, Engine, create_engine, event
+from sqlalchemy import Connection, Engine, NullPool, create_engine, event
 from sqlalchemy.engine import make_url
-from sqlalchemy.exc import IntegrityError, OperationalError
+from sqlalchemy.exc import DataError, IntegrityError, OperationalError
 
 from phonotary.errors import Reason, Refused
+from phonotary.storage import direct
+from phonotary.storage.kept import Kept
 from phonotary.storage.store import SqlStore
 
 T = TypeVar("T")
 
 _PRAGMAS = (
+    # First, for two processes that open a new file both want to make it WAL.
+    "PRAGMA busy_timeout=10000",
     "PRAGMA journal_mode=WAL",
     "PRAGMA synchronous=FULL",
-    "PRAGMA busy_timeout=10000",
     "PRAGMA foreign_keys=ON",
     "PRAGMA cache_size=-65536",
     "PRAGMA mmap_size=1073741824",
 )
+# A unique constraint said no. Any other broken constraint is a fault of ours, not a conflict.
+_NOT_UNIQUE = {"23505", "SQLITE_CONSTRAINT_UNIQUE", "SQLITE_CONSTRAINT_PRIMARYKEY"}
 # PostgreSQL: serialization failure and deadlock. Whoever is told so may simply try again.
 _TRY_AGAIN = {"40001", "40P01"}
 _TRIES = 4
@@ -38,12 +44,23 @@ def _dumps(value: Any) -> str:
     return msgspec.json.encode(value).decode()
 
 
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What came of one of several pieces of work."""
+
+    result: Any = None
+    error: Exception | None = None
+
+
 class Database:
     """Everything that is kept. ``url`` is a SQLAlchemy URL; a SQLite one names a file."""
 
     def __init__(self, url: str, pool_size: int = 8) -> None:
         self.url = url
         self.is_sqlite = make_url(url).get_backend_name() == "sqlite"
+        self._kept: tuple[Kept, ...] = ()
+        self._to_write: Callable[[], AbstractContextManager[Connection]]
+        self._to_read: Callable[[], AbstractContextManager[Connection]]
         options: dict[str, Any] = {
             "json_serializer": _dumps,
             "json_deserializer": msgspec.json.decode,
@@ -51,15 +68,24 @@ class Database:
         if self.is_sqlite:
             self._writer = self._sqlite_engine(url, "BEGIN IMMEDIATE", options)
             self._reader = self._sqlite_engine(url, "BEGIN", options)
+            # Writers wait in line for the one connection: threads that met in SQLite would poll.
+            self._kept = (
+                Kept(self._writer, "BEGIN IMMEDIATE", 1),
+                Kept(self._reader, "BEGIN", pool_size),
+            )
+            self._to_write, self._to_read = (kept.transaction for kept in self._kept)
         else:
             self._writer = create_engine(
                 url, pool_size=pool_size, max_overflow=0, pool_pre_ping=True, **options
             )
             self._reader = self._writer
+            self._to_write = self._to_read = self._writer.begin
 
     @staticmethod
     def _sqlite_engine(url: str, begin: str, options: dict[str, Any]) -> Engine:
-        engine = create_engine(url, connect_args={"check_same_thread": False}, **options)
+        engine = create_engine(
+            url, poolclass=NullPool, connect_args={"check_same_thread": False}, **options
+        )
 
         @event.listens_for(engine, "connect")
         def set_up(connection: Any, _record: Any) -> None:
@@ -80,18 +106,21 @@ class Database:
 
     @contextmanager
     def reading(self) -> Iterator[SqlStore]:
-        with self._reader.begin() as connection:
+        with self._to_read() as connection:
             yield SqlStore(connection, writing=False)
 
     @contextmanager
     def writing(self) -> Iterator[SqlStore]:
         """One transaction: all of it is kept, or none of it."""
-        with self._writer.begin() as connection:
+        with self._to_write() as connection:
             yield SqlStore(connection, writing=True)
 
     def read(self, work: Callable[[SqlStore], T]) -> T:
-        with self.reading() as store:
-            return work(store)
+        try:
+            with self.reading() as store:
+                return work(store)
+        except DataError as error:
+            raise _unkeepable() from error
 
     def write(self, work: Callable[[SqlStore], T]) -> T:
         """Run ``work`` in one transaction, again where PostgreSQL asks for it.
@@ -102,16 +131,58 @@ class Database:
             try:
                 with self.writing() as store:
                     return work(store)
-            except IntegrityError as error:
-                raise Refused(
-                    Reason.CONFLICT, "Somebody else has just made the same change"
-                ) from error
+            except (DataError, IntegrityError) as error:
+                refused = _refused(error)
+                if refused is error:
+                    raise
+                raise refused from error
             except OperationalError as error:
-                state = getattr(error.orig, "sqlstate", None)
-                if state not in _TRY_AGAIN or attempt == _TRIES - 1:
+                if _state(error) not in _TRY_AGAIN or attempt == _TRIES - 1:
                     raise
         raise AssertionError("unreachable")
 
+    def write_each(self, works: Sequence[Callable[[SqlStore], Any]]) -> list[Outcome]:
+        """SQLite: several pieces of work and one wait for the disk. Each is kept or undone alone;
+        an error that is raised, rather than in an outcome, means that nothing was kept."""
+        with self.writing() as store:
+            return [self._apart(store.connection, work) for work in works]
+
+    def _apart(self, connection: Connection, work: Callable[[SqlStore], Any]) -> Outcome:
+        direct.tell(connection, "SAVEPOINT apart")
+        try:
+            result = work(SqlStore(connection, writing=True))
+        except Exception as error:
+            # Where SQLite itself rolled back, the work before this one is lost with it.
+            if not direct.driver(connection).in_transaction:
+                raise
+            direct.tell(connection, "ROLLBACK TO apart")
+            outcome = Outcome(error=_refused(error))
+        else:
+            outcome = Outcome(result)
+        direct.tell(connection, "RELEASE apart")
+        return outcome
+
     def close(self) -> None:
+        for kept in self._kept:
+            kept.close()
         self._writer.dispose()
         self._reader.dispose()
+
+
+def _state(error: IntegrityError | OperationalError) -> str | None:
+    """What the driver calls it: SQLSTATE (PostgreSQL) or the error's name (SQLite)."""
+    return getattr(error.orig, "sqlstate", None) or getattr(error.orig, "sqlite_errorname", None)
+
+
+def _refused(error: Exception) -> Exception:
+    """What the caller is told: a refusal if it did something wrong, else the error itself."""
+    if isinstance(error, DataError):
+        return _unkeepable()
+    if isinstance(error, IntegrityError) and _state(error) in _NOT_UNIQUE:
+        return Refused(Reason.CONFLICT, "Somebody else has just made the same change")
+    return error
+
+
+def _unkeepable() -> Refused:
+    """PostgreSQL holds text to a column's length and to characters other than NUL."""
+    return Refused(Reason.INVALID_PARAMETER, "A value is too long, or is not text")

@@ -8,6 +8,7 @@ time harmless.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 from sqlalchemy import func, select, update
 
@@ -62,23 +63,29 @@ def claim(
 
 
 def done(store: SqlStore, seq: int) -> None:
-    store.connection.execute(update(jobs).where(jobs.c.seq == seq).values(state="done"))
+    _settle(store, seq, state="done")
 
 
 def failed(store: SqlStore, seq: int, error: str) -> None:
     """Given up for good; kept, so that somebody can see it."""
-    store.connection.execute(
-        update(jobs).where(jobs.c.seq == seq).values(state="failed", last_error=error[:500])
-    )
+    _settle(store, seq, state="failed", last_error=error[:500])
 
 
 def again(store: SqlStore, seq: int, due: Instant, error: str) -> None:
     """Try once more at ``due``."""
-    store.connection.execute(
-        update(jobs)
-        .where(jobs.c.seq == seq)
-        .values(due=due, leased_until=0, last_error=error[:500])
-    )
+    _settle(store, seq, due=due, leased_until=0, last_error=error[:500])
+
+
+def _settle(store: SqlStore, seq: int, **values: Any) -> None:
+    """A worker whose lease ran out may come late: what another has settled stays settled."""
+    waiting = jobs.c.state == "waiting"
+    store.connection.execute(update(jobs).where(jobs.c.seq == seq, waiting).values(**values))
+
+
+def release(store: SqlStore) -> None:
+    """End every lease: for a sandbox that starts, where all workers before it are dead."""
+    leased = (jobs.c.state == "waiting") & (jobs.c.leased_until > 0)
+    store.connection.execute(update(jobs).where(leased).values(leased_until=0))
 
 
 def next_due(store: SqlStore) -> Instant | None:

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from alembic.config import Config
 
 from phonotary.storage.database import Database
+from phonotary.storage.store import SqlStore
 
 HEAD = "0001"
 
@@ -35,6 +36,8 @@ def upgrade(database: Database) -> bool:
     from alembic import command
 
     with database.engine.begin() as connection:
+        # Two processes that start at once: the second waits, and finds the work done.
+        SqlStore(connection, writing=True).alone()
         command.upgrade(_config(connection), "head")
     return True
 

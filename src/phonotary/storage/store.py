@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import cached_property
 from typing import Any
 
-from sqlalchemy import Connection, Table, bindparam, insert, select
+from sqlalchemy import Connection, Table, bindparam, insert, select, text
 
 from phonotary.access.accounts import Account, Key
 from phonotary.events import Job, StatusChanged
@@ -45,12 +45,12 @@ class SqlStore:
         self.access_changed = False
         """Whether an account or a key changed, so that remembered credentials are forgotten."""
 
-    def _rows(self, table: Table, record: type[Any], locking: bool = False) -> Rows[Any]:
+    def _rows(self, table: Table, record: type[Any], locking: bool = True) -> Rows[Any]:
         return Rows(self.connection, table, record, locking and self._writing)
 
     @cached_property
     def bundles(self) -> Rows[r.Bundle]:
-        return self._rows(schema.bundles, r.Bundle, locking=True)
+        return self._rows(schema.bundles, r.Bundle)
 
     @cached_property
     def end_users(self) -> Rows[r.EndUser]:
@@ -90,7 +90,8 @@ class SqlStore:
 
     @cached_property
     def accounts(self) -> Rows[Account]:
-        return self._rows(schema.accounts, Account)
+        # Every request for a subaccount reads it; only a change of the account itself holds it.
+        return self._rows(schema.accounts, Account, locking=False)
 
     @cached_property
     def keys(self) -> Rows[Key]:
@@ -100,6 +101,9 @@ class SqlStore:
 
     def account(self, sid: str) -> Account | None:
         return self.accounts.get(sid)
+
+    def hold_account(self, sid: str) -> Account | None:
+        return self.accounts.hold(sid)
 
     def add_account(self, account: Account) -> None:
         self.accounts.add(account)
@@ -151,24 +155,38 @@ class SqlStore:
         return [StatusChanged(*row) for row in found]
 
     def enqueue(self, job: Job) -> None:
-        table = schema.jobs
-        known = self.connection.execute(select(table.c.seq).where(table.c.key == job.key)).first()
-        if known is not None:
-            return
-        self.connection.execute(
-            insert(table),
-            {
-                "kind": job.kind,
-                "key": job.key,
-                "subject": job.subject,
-                "due": job.due,
-                "body": job.body,
-                "attempts": 0,
-                "state": "waiting",
-                "leased_until": 0,
-            },
-        )
-        self.enqueued.append(job)
+        added = self.connection.execute(
+            self._insert(schema.jobs)
+            .values(
+                kind=job.kind,
+                key=job.key,
+                subject=job.subject,
+                due=job.due,
+                body=job.body,
+                attempts=0,
+                state="waiting",
+                leased_until=0,
+            )
+            .on_conflict_do_nothing(index_elements=["key"])
+            .returning(schema.jobs.c.seq)
+        ).first()
+        if added is not None:
+            self.enqueued.append(job)
+
+    def _insert(self, table: Table) -> Any:
+        """An INSERT that may say ON CONFLICT: each dialect has its own, spelled alike."""
+        if self.connection.dialect.name == "postgresql":
+            from sqlalchemy.dialects import postgresql
+
+            return postgresql.insert(table)
+        from sqlalchemy.dialects import sqlite
+
+        return sqlite.insert(table)
+
+    def alone(self) -> None:
+        """Wait until no other process is starting; SQLite's one writer is alone already."""
+        if self.connection.dialect.name == "postgresql":
+            self.connection.execute(text("SELECT pg_advisory_xact_lock(8267)"))
 
     # settings: the hub's own secrets and the sandbox's clock
 
@@ -177,6 +195,7 @@ class SqlStore:
         return value
 
     def put_setting(self, name: str, value: str) -> None:
-        table = schema.settings
-        self.connection.execute(table.delete().where(table.c.name == name))
-        self.connection.execute(insert(table), {"name": name, "value": value})
+        statement = self._insert(schema.settings).values(name=name, value=value)
+        self.connection.execute(
+            statement.on_conflict_do_update(index_elements=["name"], set_={"value": value})
+        )

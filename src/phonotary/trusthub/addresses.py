@@ -35,7 +35,7 @@ def create(
     emergency_enabled: bool = False,
 ) -> Address:
     """A new address. ``validated`` stays false: nothing here checks a postal database."""
-    if len(iso_country) != 2 or not iso_country.isalpha():
+    if len(iso_country) != 2 or not (iso_country.isascii() and iso_country.isalpha()):
         raise Refused(Reason.ADDRESS_INVALID, "IsoCountry must be two letters, as in US")
     address = Address(
         sid=sids.mint("AD"),

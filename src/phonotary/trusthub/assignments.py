@@ -101,7 +101,7 @@ def assign_number(
     if kind == TRUST_PRODUCT:
         _require_on_profile(store, bundle, {a.bundle_sid for a in assigned}, number)
         _require_eligible(bundle, number)
-        _require_no_other_product(store, bundle, {a.bundle_sid for a in assigned})
+        _require_no_other_product(store, bundle, {a.bundle_sid for a in assigned}, number)
     assignment = ChannelEndpointAssignment(
         sid=sids.mint("RA"),
         account_sid=party.sid,
@@ -165,8 +165,7 @@ def _object_type(store: Store, party: Party, bundle: Bundle, object_sid: str) ->
     unknown = Refused(Reason.OBJECT_UNKNOWN, f"Object {object_sid} was not found")
     if prefix == "BU":
         other = store.bundles.get(object_sid)
-        # A subaccount's secondary profile links to the parent's primary (ISV with subaccounts).
-        if other is None or other.account_sid not in (party.sid, party.owner_sid):
+        if other is None or not _may_link(party, other):
             raise unknown
         if other.sid == bundle.sid:
             raise Refused(Reason.OBJECT_UNKNOWN, "A bundle cannot be assigned to itself")
@@ -175,6 +174,14 @@ def _object_type(store: Store, party: Party, bundle: Bundle, object_sid: str) ->
     if record is None or record.account_sid != party.sid:
         raise unknown
     return record.type
+
+
+def _may_link(party: Party, other: Bundle) -> bool:
+    """Its own, or its parent's primary profile, on which a subaccount's secondary stands."""
+    if other.account_sid == party.sid:
+        return True
+    policy = policies.find(other.policy_sid)
+    return other.account_sid == party.owner_sid and policy is not None and policy.role == "primary"
 
 
 def _number(store: Store, party: Party, sid: str) -> Number:
@@ -209,10 +216,15 @@ def _require_eligible(product: Bundle, number: Number) -> None:
         )
 
 
-def _require_no_other_product(store: Store, product: Bundle, bundle_sids: set[str]) -> None:
+def _require_no_other_product(
+    store: Store, product: Bundle, bundle_sids: set[str], number: Number
+) -> None:
+    """What an account left behind that no longer holds the number stands in nobody's way."""
     for sid in bundle_sids:
         other = store.bundles.get(sid)
-        if other and other.policy_sid == product.policy_sid and other.sid != product.copy_of:
+        if other is None or other.policy_sid != product.policy_sid or other.sid == product.copy_of:
+            continue
+        if is_in_family(store, Party(other.account_sid, other.account_sid), number.account_sid):
             raise Refused(
                 Reason.ALREADY_ASSIGNED,
                 f"The number is already assigned to {other.sid}, a product of the same policy",

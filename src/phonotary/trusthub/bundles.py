@@ -54,7 +54,11 @@ def create(
         )
     if policy.role == "primary" and not through_console:
         raise Refused(Reason.CONSOLE_ONLY, CONSOLE_ONLY)
-    if policy.role == "secondary" and primary_identity(store, party) == "direct_customer":
+    if (
+        policy.role == "secondary"
+        and not through_console
+        and primary_identity(store, party) == "direct_customer"
+    ):
         raise Refused(Reason.CONSOLE_ONLY, DIRECT_CUSTOMER)
     bundle = Bundle(
         sid=sids.mint("BU"),
@@ -134,7 +138,9 @@ def delete(store: Store, party: Party, kind: str, sid: str) -> None:
             f"Bundle {sid} is {bundle.status} and is not eligible for deletion",
         )
     numbers = store.endpoint_assignments.all(bundle_sid=sid)
-    if numbers and kind == CUSTOMER_PROFILE:
+    # The assignment of a number that was released since is an orphan, not an active one.
+    active = any(store.numbers.get(number.channel_endpoint_sid) for number in numbers)
+    if active and kind == CUSTOMER_PROFILE:
         raise Refused(
             Reason.BUNDLE_HAS_NUMBERS,
             f"Bundle {sid} cannot be deleted due to active number assignment",
@@ -256,7 +262,8 @@ def _callback(url: str | None) -> str | None:
         return None
     try:
         parts = urlsplit(url)
-        valid = parts.scheme in ("http", "https") and bool(parts.hostname)
+        # Reading the port is what finds one that is no number, or beyond 65535.
+        valid = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
     except ValueError:
         valid = False
     if not valid or len(url) > 2048:

@@ -6,6 +6,7 @@ The sandbox's inventory is arithmetic, not a table: each served area code has th
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any
@@ -121,8 +122,8 @@ def update(
         account_sid=new_account_sid or number.account_sid,
         friendly_name=friendly_name or number.friendly_name,
         settings={**number.settings, **(settings or {})},
-        address_sid=address_sid or number.address_sid,
-        bundle_sid=bundle_sid or number.bundle_sid,
+        address_sid=number.address_sid if address_sid is None else address_sid or None,
+        bundle_sid=number.bundle_sid if bundle_sid is None else bundle_sid or None,
         voice_caller_id_lookup=number.voice_caller_id_lookup
         if voice_caller_id_lookup is None
         else voice_caller_id_lookup,
@@ -147,12 +148,11 @@ def available(
     store: Store, country: str, kind: str, *, area_code: str | None, contains: str | None, size: int
 ) -> list[Tn]:
     """Numbers nobody holds yet, lowest first, at most ``size``."""
+    wanted = _pattern(contains)
     found: list[Tn] = []
     for text in _candidates(country, kind, area_code):
-        tn = parse(text)
-        if tn is None or tn.country != country or not _matches(tn, contains):
-            continue
-        if store.numbers.first(phone_number=tn.e164) is None:
+        tn = parse(text) if wanted.search(text) else None
+        if tn is not None and store.numbers.first(phone_number=tn.e164) is None:
             found.append(tn)
         if len(found) >= size:
             break
@@ -174,17 +174,20 @@ _SEARCHED = 20_000
 def _candidates(country: str, kind: str, area_code: str | None) -> Iterator[str]:
     areas = (area_code,) if area_code else _AREA_CODES.get((country, kind), ())
     each = _SEARCHED // max(1, len(areas))
-    return (f"+1{area}{2360000 + n:07d}" for area in areas for n in range(each))
+    sold = [area for area in areas if _sells(country, kind, area)]
+    return (f"+1{area}{2360000 + n:07d}" for area in sold for n in range(each))
 
 
-def _matches(tn: Tn, contains: str | None) -> bool:
+def _sells(country: str, kind: str, area: str) -> bool:
+    """Whether this is an area code of the country and kind: its first number tells for all."""
+    tn = parse(f"+1{area}2360000") if re.fullmatch("[2-9][0-9]{2}", area) else None
+    toll_free = kind == "toll-free"
+    return tn is not None and tn.country == country and (tn.kind == "toll-free") == toll_free
+
+
+def _pattern(contains: str | None) -> re.Pattern[str]:
     """``Contains``: digits anywhere; ``*`` stands for any one digit (Twilio's pattern)."""
-    if not contains:
-        return True
-    wanted = contains.lstrip("+")
-    digits = tn.e164[1:]
-    starts = range(len(digits) - len(wanted) + 1)
-    return any(all(w in ("*", d) for w, d in zip(wanted, digits[i:], strict=False)) for i in starts)
+    return re.compile(re.escape((contains or "").lstrip("+")).replace(r"\*", "[0-9]"))
 
 
 def _require_address(store: Store, party: Party, sid: str | None) -> None:

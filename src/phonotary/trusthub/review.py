@@ -18,6 +18,7 @@ from phonotary.trusthub import (
 )
 from phonotary.trusthub.facts import facts_of
 from phonotary.trusthub.lifecycle import By, Facts
+from phonotary.trusthub.outcomes import Outcome
 from phonotary.trusthub.records import Bundle
 from phonotary.trusthub.store import Store
 
@@ -41,15 +42,22 @@ def vet(
     *,
     name_findings: vetting.NameCheck,
     rehearse: bool,
+    outcome: Outcome | None = None,
 ) -> Bundle | None:
     """Run automatic vetting on a bundle that still waits; None when it no longer does.
 
-    ``rehearse`` (sandbox only) lets the ending of a registration number choose the outcome.
+    ``rehearse`` and ``outcome`` are the sandbox's: the ending of a registration number, or a rule
+    that was set before, chooses what becomes of the bundle. Neither makes an incomplete one vouch.
     """
     bundle = store.bundles.get(bundle_sid)
     policy = policies.find(bundle.policy_sid) if bundle else None
     if bundle is None or policy is None or bundle.status != lifecycle.PENDING:
         return None
+    if outcome is not None and outcome.decision == "hold":
+        return None
+    if outcome is not None and (outcome.decision == "reject" or _compliant(store, bundle)):
+        chosen = Verdict(outcome.decision == "approve", outcome.codes, outcome.because)
+        return decide(store, now, bundle, chosen, By.VETTING)
     decision = vetting.vet(
         policy, facts_of(store, bundle), now, name_findings=name_findings, rehearse=rehearse
     )
@@ -95,6 +103,7 @@ def suspend(store: Store, now: Instant, bundle: Bundle, reviewer: str, because: 
     target = lifecycle.step(bundle.status, "suspend", By.REVIEWER, Facts(because=because))
     after = replace(bundle, status=target, valid_until=None, date_updated=now)
     filing.advance(store, bundle, after, f"{By.REVIEWER}:{reviewer}", now, because)
+    supporting_documents.follow(store, bundle.sid, supporting_documents.REJECTED, now)
     return after
 
 

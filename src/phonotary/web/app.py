@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from starlette.applications import Starlette
-from starlette.routing import BaseRoute, Route
+from starlette.routing import BaseRoute
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from phonotary.errors import Reason, Refused
@@ -13,16 +13,19 @@ from phonotary.web import wire
 from phonotary.web.core_2010.operations import OPERATIONS as CORE
 from phonotary.web.lookups.operations import OPERATIONS as LOOKUPS
 from phonotary.web.operations import Hub, Operation, Resource
+from phonotary.web.paths import Paths
 from phonotary.web.trusthub_v1.operations import OPERATIONS as TRUST_HUB
 
 API: tuple[Operation, ...] = (*TRUST_HUB, *CORE, *LOOKUPS)
 
 
 class Doors:
-    """Bare ASGI apps by path prefix before the framework: the hot paths skip its routing."""
+    """Bare ASGI apps before the framework, by path prefix and the API's by path: the hot paths
+    skip its routing and its middleware."""
 
-    def __init__(self, prefixed: dict[str, ASGIApp], rest: ASGIApp) -> None:
+    def __init__(self, prefixed: dict[str, ASGIApp], api: Paths, rest: ASGIApp) -> None:
         self._prefixed = tuple(prefixed.items())
+        self._api = api
         self._rest = rest
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -32,22 +35,26 @@ class Doors:
                 if path.startswith(prefix):
                     await app(scope, receive, send)
                     return
+            resource = self._api.find(path, scope)
+            if resource is not None:
+                await resource(scope, receive, send)
+                return
         await self._rest(scope, receive, send)
 
 
 def build(hub: Hub, prefixed: dict[str, ASGIApp], pages: Sequence[BaseRoute]) -> ASGIApp:
     """The whole web: ``prefixed`` are bare apps, ``pages`` what people open in a browser."""
-    app = Starlette(routes=[*_api_routes(hub), *pages])
+    app = Starlette(routes=list(pages))
     app.router.redirect_slashes = False
     app.router.default = _unknown
-    return Doors(prefixed, app)
+    return Doors(prefixed, _api_paths(hub), app)
 
 
-def _api_routes(hub: Hub) -> list[Route]:
+def _api_paths(hub: Hub) -> Paths:
     by_path: dict[str, list[Operation]] = {}
     for operation in API:
         by_path.setdefault(operation.path, []).append(operation)
-    return [Route(path, Resource(hub, path, rows)) for path, rows in by_path.items()]
+    return Paths({path: Resource(hub, path, rows) for path, rows in by_path.items()})
 
 
 async def _unknown(scope: Scope, receive: Receive, send: Send) -> None:

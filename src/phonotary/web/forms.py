@@ -10,33 +10,47 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
-from urllib.parse import parse_qsl
+from urllib.parse import parse_qsl, urlsplit
 
 import msgspec
 
+from phonotary import sids
 from phonotary.errors import Reason, Refused
 
 _FORM = b"application/x-www-form-urlencoded"
 _MAX_FIELDS = 200
 _MAX_TEXT = 16_384
+_MAX_ATTRIBUTES = 65_536
+_MAX_DEPTH = 64
 _WORDS = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 
 
 @dataclass(frozen=True, slots=True)
 class Field:
-    """One form or query parameter, by its wire name; ``kind`` is text, bool, int or attributes."""
+    """One form or query parameter, by its wire name.
+
+    ``kind`` is text, bool, int, url or attributes; ``prefix`` makes it a SID. Where something may
+    be left out, an empty text is as good: it says "none".
+    """
 
     name: str
     required: bool = False
     kind: str = "text"
     into: str = ""
     one_of: tuple[str, ...] = ()
+    prefix: str = ""
 
     @property
     def key(self) -> str:
         """``FriendlyName`` is ``friendly_name`` to the rooms, unless ``into`` says otherwise."""
-        return self.into or _WORDS.sub("_", self.name).lower()
+        return self.into or _snake(self.name)
+
+
+@lru_cache(maxsize=1024)
+def _snake(name: str) -> str:
+    return _WORDS.sub("_", name).lower()
 
 
 def parse_form(content_type: bytes, body: bytes) -> dict[str, str]:
@@ -92,25 +106,63 @@ def _value(field: Field, text: str) -> Any:
             raise Refused(Reason.INVALID_PARAMETER, f"{field.name} must be true or false")
         return text.lower() == "true"
     if field.kind == "int":
-        if not re.fullmatch(r"-?\d{1,9}", text):
+        if not re.fullmatch(r"-?[0-9]{1,9}", text):
             raise Refused(Reason.INVALID_PARAMETER, f"{field.name} must be a whole number")
         return int(text)
+    if text:
+        _check(field, text)
+    return text
+
+
+def _check(field: Field, text: str) -> None:
     if field.one_of and text not in field.one_of:
         raise Refused(
             Reason.INVALID_PARAMETER, f"{field.name} must be one of {', '.join(field.one_of)}"
         )
-    return text
+    if field.prefix and not sids.is_sid(text, field.prefix):
+        raise Refused(
+            Reason.INVALID_PARAMETER, f"{field.name} must be {field.prefix} and 32 hex digits"
+        )
+    if field.kind == "url" and not _is_url(text):
+        raise Refused(Reason.INVALID_CALLBACK_URL, f"{field.name} must be an http or https URL")
+
+
+def _is_url(text: str) -> bool:
+    try:
+        parts = urlsplit(text)
+        # Reading the port is what finds one that is no number, or beyond 65535.
+        return parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        return False
 
 
 def _attributes(text: str) -> dict[str, Any]:
-    """``Attributes`` is a JSON object as text. Twilio code 22207 for anything else."""
+    """``Attributes`` is a JSON object as text. Twilio code 22207 for anything else.
+
+    What counts against the limit is the object, not its text: Python escapes what Node does not.
+    """
     refused = Refused(Reason.ATTRIBUTES_UNREADABLE, "Unable to parse attributes JSON")
-    if len(text) > 4 * _MAX_TEXT or "\\u0000" in text or "\x00" in text:
-        raise refused
     try:
         value = msgspec.json.decode(text)
     except (msgspec.DecodeError, RecursionError) as error:
         raise refused from error
-    if not isinstance(value, dict):
+    if not isinstance(value, dict) or not _can_be_kept(value, _MAX_DEPTH):
         raise refused
+    if len(msgspec.json.encode(value)) > _MAX_ATTRIBUTES:
+        raise Refused(
+            Reason.ATTRIBUTES_UNREADABLE, f"Attributes are larger than {_MAX_ATTRIBUTES} bytes"
+        )
     return value
+
+
+def _can_be_kept(value: Any, depth: int) -> bool:
+    """Databases keep no NUL, and nothing here may be so deep that reading it back fails."""
+    if isinstance(value, str):
+        return "\x00" not in value
+    if isinstance(value, dict):
+        return depth > 0 and all(
+            "\x00" not in key and _can_be_kept(inner, depth - 1) for key, inner in value.items()
+        )
+    if isinstance(value, list):
+        return depth > 0 and all(_can_be_kept(inner, depth - 1) for inner in value)
+    return True

@@ -5,17 +5,17 @@ from __future__ import annotations
 import base64
 import binascii
 from collections.abc import Callable, Mapping
-from typing import Any
-
-from joserfc import jwt
-from joserfc.errors import JoseError
-from joserfc.jwk import OctKey
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
 
 from phonotary import sids
 from phonotary.access import accounts
 from phonotary.access.accounts import Account
 from phonotary.errors import Reason, Refused
 from phonotary.storage.database import Database
+
+if TYPE_CHECKING:
+    from joserfc.jwk import OctKey
 
 # Another process may suspend an account: what is remembered here is true for two seconds at most.
 _TTL = 2
@@ -30,8 +30,16 @@ class Gate:
     def __init__(self, database: Database, wall: Callable[[], int], token_secret: str) -> None:
         self._database = database
         self._wall = wall
-        self._key = OctKey.import_key(token_secret)
+        self._token_secret = token_secret
         self._known: dict[bytes, tuple[int, Account]] = {}
+
+    # The JOSE library is loaded with the first token: most starts never see one.
+
+    @cached_property
+    def _key(self) -> OctKey:
+        from joserfc.jwk import OctKey
+
+        return OctKey.import_key(self._token_secret)
 
     def forget(self) -> None:
         """Called when an account or a key changed here: the next request asks the store again."""
@@ -60,10 +68,16 @@ class Gate:
             user, _, password = base64.b64decode(value, validate=True).decode().partition(":")
         except (binascii.Error, UnicodeDecodeError) as error:
             raise Refused(Reason.NOT_AUTHENTICATED, "Authenticate") from error
+        if not sids.is_sid(user):
+            # The store is not asked about what cannot be in it.
+            raise Refused(Reason.NOT_AUTHENTICATED, "Authenticate")
         with self._database.reading() as store:
             return accounts.by_password(store, user, password)
 
     def _bearer(self, token: str, now: int) -> Account:
+        from joserfc import jwt
+        from joserfc.errors import JoseError
+
         refused = Refused(Reason.NOT_AUTHENTICATED, "Authenticate")
         try:
             claims = jwt.decode(token, self._key, algorithms=["HS256"]).claims
@@ -80,8 +94,10 @@ class Gate:
 
     def token(self, client_id: str, client_secret: str) -> dict[str, Any]:
         """OAuth 2.0 client credentials: an access token that clients can read ``exp`` from."""
+        from joserfc import jwt
+
         with self._database.reading() as store:
-            key = store.key(client_id)
+            key = store.key(client_id) if sids.is_sid(client_id, "OQ") else None
             good = (
                 key is not None
                 and key.kind == "oauth"

@@ -6,6 +6,7 @@ on by PageToken only, and clients fetch the URLs verbatim.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -15,6 +16,8 @@ from phonotary.errors import Reason, Refused
 from phonotary.trusthub.store import Ask, Page
 
 DEFAULT_SIZE, MAX_SIZE = 50, 1000
+# Python's own int() also takes spaces, underscores and digits of other scripts.
+_WHOLE = re.compile(r"-?[0-9]{1,9}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,10 +29,9 @@ class Paging:
     filters: tuple[tuple[str, str], ...]
 
     def query(self, page: int, token: str | None) -> str:
-        pairs = [*self.filters, ("PageSize", str(self.ask.size)), ("Page", str(page))]
-        if token:
-            pairs.append(("PageToken", token))
-        return urlencode(pairs, quote_via=quote)
+        filters = urlencode(self.filters, quote_via=quote) + "&" if self.filters else ""
+        turn = f"{filters}PageSize={self.ask.size}&Page={page}"
+        return f"{turn}&PageToken={quote(token, safe='')}" if token else turn
 
 
 def read(query: Mapping[str, str], filter_names: tuple[str, ...]) -> Paging:
@@ -49,10 +51,9 @@ def _whole(query: Mapping[str, str], name: str, default: int) -> int:
     text = query.get(name)
     if not text:
         return default
-    try:
-        return int(text[:12])
-    except ValueError as error:
-        raise Refused(Reason.INVALID_PARAMETER, f"{name} must be a whole number") from error
+    if not _WHOLE.fullmatch(text):
+        raise Refused(Reason.INVALID_PARAMETER, f"{name} must be a whole number")
+    return int(text)
 
 
 def v1(key: str, rows: list[Any], page: Page[Any], paging: Paging, url: str) -> dict[str, Any]:

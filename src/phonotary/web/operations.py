@@ -10,7 +10,6 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-import structlog
 from starlette.types import Receive, Scope, Send
 
 from phonotary.access import accounts
@@ -24,9 +23,9 @@ from phonotary.web import lists, wire
 from phonotary.web.forms import Field, parse_form, parse_query, take
 from phonotary.web.wire import Answer
 
-log = structlog.get_logger("phonotary.web")
-
 MAX_BODY = 1 << 20
+# How much of a body that is too large is still read, so that its sender gets an answer.
+_PATIENCE = 16 << 20
 
 
 class Hub(Protocol):
@@ -60,7 +59,10 @@ class Call:
 
 @dataclass(frozen=True, slots=True)
 class Listing:
-    """What makes an operation a list: the array's name, its filters, its envelope."""
+    """What makes an operation a list: the array's name, its filters, its envelope.
+
+    ``v1`` and ``core`` are pages; ``whole`` is the list of countries, which Twilio never pages.
+    """
 
     key: str = "results"
     filters: tuple[Field, ...] = ()
@@ -94,6 +96,10 @@ class Resource:
         except Refused as refused:
             reply = wire.refusal(refused)
         except Exception:
+            # Loaded when there is something to tell: it brings rich, a tenth of a start.
+            import structlog
+
+            log = structlog.get_logger("phonotary.web")
             log.exception("unhandled", method=scope["method"], path=self.path)
             reply = wire.failure()
         await reply.send(send)
@@ -108,6 +114,9 @@ class Resource:
             )
             return wire.refusal(refused, [(b"allow", self._allow)])
         caller = self._hub.authenticate(headers)
+        if "\x00" in scope["path"]:
+            # No name has one, and PostgreSQL takes it as an error of ours to ask.
+            raise Refused(Reason.NOT_FOUND, "The requested resource was not found")
         query = parse_query(scope["query_string"])
         form: dict[str, str] = {}
         if operation.method == "POST":
@@ -171,6 +180,8 @@ def _list(
 ) -> Answer:
     render = operation.resource
     rows = [render(row, call) for row in page.rows] if render else page.rows
+    if listing.envelope == "whole":
+        return wire.answer(200, {listing.key: rows, "uri": path})
     if listing.envelope == "core":
         return wire.answer(200, lists.core(listing.key, rows, page, paging, path))
     return wire.answer(200, lists.v1(listing.key, rows, page, paging, call.origin + path))
@@ -187,31 +198,36 @@ def _account(
     return accounts.acting_as(store, caller, sid)
 
 
-_HOST = re.compile(r"^[A-Za-z0-9._\-]+(:\d{1,5})?$|^\[[0-9A-Fa-f:.]+\](:\d{1,5})?$")
+_HOST = re.compile(r"([A-Za-z0-9._\-]{1,253}|\[[0-9A-Fa-f:.]{2,45}\])(:[0-9]{1,5})?")
 
 
 def origin_of(scope: Scope, headers: Mapping[bytes, bytes]) -> str:
     """Scheme and host as the client used them, so that it can follow every URL we give it."""
     host = headers.get(b"host", b"").decode("latin-1")
-    if not _HOST.match(host):
+    if not _HOST.fullmatch(host):
         server = scope.get("server") or ("127.0.0.1", 80)
         host = f"{server[0]}:{server[1]}"
     return f"{scope['scheme']}://{host}"
 
 
 async def read_body(receive: Receive, limit: int = MAX_BODY) -> bytes:
-    """The whole body, refused once it is larger than ``limit`` bytes."""
+    """The whole body, refused if it is larger than ``limit`` bytes.
+
+    What is too much is read all the same, and thrown away: a connection closed on a client that is
+    still sending is reset, and the client never sees why. There is an end to that too.
+    """
     chunks: list[bytes] = []
     size = 0
-    while True:
+    more = True
+    while more and size <= limit + _PATIENCE:
         message = await receive()
         if message["type"] == "http.disconnect":
-            return b"".join(chunks)
+            break
         chunk = message.get("body", b"")
         size += len(chunk)
-        if size > limit:
-            raise Refused(Reason.BODY_TOO_LARGE, f"The body is larger than {limit} bytes")
-        if chunk:
+        if chunk and size <= limit:
             chunks.append(chunk)
-        if not message.get("more_body"):
-            return b"".join(chunks)
+        more = message.get("more_body", False)
+    if size > limit:
+        raise Refused(Reason.BODY_TOO_LARGE, f"The body is larger than {limit} bytes")
+    return b"".join(chunks)

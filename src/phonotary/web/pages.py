@@ -4,31 +4,33 @@ from __future__ import annotations
 
 from typing import Any
 
-import msgspec
 from starlette.requests import Request
-from starlette.responses import JSONResponse, PlainTextResponse, Response
+from starlette.responses import PlainTextResponse, Response
 from starlette.routing import BaseRoute, Route
 
-from phonotary.clock import duration, iso8601
 from phonotary.errors import Reason, Refused
 from phonotary.web import wire
 from phonotary.web.console import inquiry, reviews
 from phonotary.web.forms import parse_form
 from phonotary.web.operations import read_body
+from phonotary.web.sandbox import control
 from phonotary.web.wire import Answer
+
+# A route that names its methods answers others in plain text; Twilio's clients want its JSON.
+_EVERY = ["GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
 
 
 def routes(hub: Any) -> list[BaseRoute]:
     """``hub`` is the running hub; sandbox controls are only there when it is a sandbox."""
     every: list[BaseRoute] = [
-        Route("/v2/token", _token(hub), methods=["POST"]),
+        Route("/v2/token", _token(hub), methods=_EVERY),
         Route("/healthz", _healthy),
         Route("/readyz", _ready(hub)),
         *inquiry.routes(hub),
         *reviews.routes(hub),
     ]
     if hub.settings.sandbox:
-        every.append(Route("/_sandbox/clock", _clock(hub), methods=["GET", "POST"]))
+        every += control.routes(hub)
     return every
 
 
@@ -43,6 +45,9 @@ def _token(hub: Any) -> Any:
 
     async def token(request: Request) -> Response:
         try:
+            if request.method != "POST":
+                refused = Refused(Reason.METHOD_NOT_ALLOWED, "A token is asked for with POST")
+                return _as_response(wire.refusal(refused, [(b"allow", b"POST")]))
             body = await read_body(request.receive, 65_536)
             kind = request.headers.get("content-type", "").encode()
             form = parse_form(kind, body)
@@ -66,21 +71,3 @@ def _ready(hub: Any) -> Any:
         return PlainTextResponse("ok\n")
 
     return ready
-
-
-def _clock(hub: Any) -> Any:
-    """Read the sandbox's clock, or advance it: ``{"advance": "72h"}``."""
-
-    async def clock(request: Request) -> Response:
-        if request.method == "POST":
-            try:
-                step = msgspec.json.decode(await read_body(request.receive, 4096))
-                seconds = duration(str(step["advance"]))
-            except (msgspec.DecodeError, KeyError, TypeError, ValueError, Refused):
-                return JSONResponse(
-                    {"error": 'Send {"advance": "72h"}; units are s, m, h and d.'}, 400
-                )
-            await hub.advance(seconds)
-        return JSONResponse({"now": iso8601(hub.now()), "advanced": hub.clock.advanced})
-
-    return clock

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
+from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from jinja2 import Environment, FileSystemLoader
 from starlette.responses import HTMLResponse
 
-_environment = Environment(
-    loader=FileSystemLoader(Path(__file__).parent / "templates"),
-    autoescape=True,
-    trim_blocks=True,
-    lstrip_blocks=True,
-)
+if TYPE_CHECKING:
+    from jinja2 import Environment
+
 _HEADERS = {
     # The pages carry no script and load nothing from anywhere.
     "content-security-policy": "default-src 'none'; style-src 'unsafe-inline'; "
@@ -25,4 +22,17 @@ _HEADERS = {
 
 
 def page(template: str, status: int = 200, **values: Any) -> HTMLResponse:
-    return HTMLResponse(_environment.get_template(template).render(**values), status, _HEADERS)
+    return HTMLResponse(_environment().get_template(template).render(**values), status, _HEADERS)
+
+
+@cache
+def _environment() -> Environment:
+    """Loaded with the first page: a sandbox for tests never shows one."""
+    from jinja2 import Environment, FileSystemLoader
+
+    return Environment(
+        loader=FileSystemLoader(Path(__file__).parent / "templates"),
+        autoescape=True,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )

@@ -7,17 +7,15 @@ from typing import Any
 
 from phonotary import sids
 from phonotary.access import accounts
-from phonotary.errors import Reason, Refused
 from phonotary.events import Job
-from phonotary.tn import Tn, parse
 from phonotary.trusthub import addresses, filing, numbers
-from phonotary.trusthub.records import Number
-from phonotary.trusthub.store import Page
 from phonotary.web.core_2010 import resources as render
+from phonotary.web.core_2010.numbers import BY_NUMBER, METHODS
+from phonotary.web.core_2010.numbers import OPERATIONS as NUMBERS
 from phonotary.web.forms import Field
 from phonotary.web.operations import Call, Listing, Operation
 
-_ROOT = "/2010-04-01/Accounts"
+_ROOT = render.ROOT
 _ONE = f"{_ROOT}/{{account_sid}}"
 
 _ADDRESS_TEXT = ("CustomerName", "Street", "City", "Region", "PostalCode")
@@ -31,178 +29,6 @@ _ADDRESS_FORM = (
     *_ADDRESS_OPTIONS,
 )
 _ADDRESS_CHANGES = (*(Field(name) for name in _ADDRESS_TEXT), *_ADDRESS_OPTIONS)
-
-# Kept as they come; no rule of ours reads them.
-_SETTINGS = """
-ApiVersion SmsApplicationSid SmsFallbackMethod SmsFallbackUrl SmsMethod SmsUrl StatusCallback
-StatusCallbackMethod VoiceApplicationSid VoiceFallbackMethod VoiceFallbackUrl VoiceMethod VoiceUrl
-EmergencyStatus EmergencyAddressSid TrunkSid VoiceReceiveMode IdentitySid
-""".split()
-_NUMBER_CHANGES = (
-    Field("FriendlyName"),
-    Field("AddressSid"),
-    Field("BundleSid"),
-    Field("VoiceCallerIdLookup", kind="bool"),
-    *(Field(name) for name in _SETTINGS),
-)
-_NUMBER_LIST = (Field("PhoneNumber"), Field("FriendlyName"))
-_KINDS = {"Local": "local", "TollFree": "toll-free", "Mobile": "mobile"}
-
-
-def _settings(form: dict[str, Any]) -> dict[str, Any]:
-    """Room arguments: the settings nobody reads go together, the rest by name."""
-    loose = {Field(name).key for name in _SETTINGS}
-    settings = {key: form.pop(key) for key in list(form) if key in loose}
-    return {**form, "settings": settings}
-
-
-def _buy(call: Call, kind: str | None) -> Number:
-    form = _settings(dict(call.form))
-    area = form.pop("area_code", None)
-    if "phone_number" not in form:
-        if not area:
-            raise Refused(
-                Reason.MISSING_PARAMETER,
-                "Missing required parameter PhoneNumber or AreaCode in the post body",
-            )
-        found = numbers.available(call.store, "US", "local", area_code=area, contains=None, size=1)
-        if not found:
-            raise Refused(Reason.NUMBER_NOT_AVAILABLE, f"No number in area code {area}")
-        form["phone_number"] = found[0].e164
-    vouched = numbers.may_buy(call.store, call.party, call.now)
-    return numbers.buy(call.store, call.party, call.now, kind=kind, vouched=vouched, **form)
-
-
-def _change_number(call: Call) -> Number:
-    form = _settings(dict(call.form))
-    target = form.pop("account_sid", None)
-    if target and target != call.account.sid:
-        # A number moves within one family only: parent to subaccount, back, or across.
-        form["new_account_sid"] = accounts.acting_as(call.store, call.caller, target).sid
-    return numbers.update(call.store, call.party, call.now, call.path["sid"], **form)
-
-
-def _number_page(call: Call, kind: str | None) -> Page[Number]:
-    where = dict(call.where)
-    if "phone_number" in where:
-        tn = parse(where["phone_number"].strip())
-        where["phone_number"] = tn.e164 if tn else where["phone_number"]
-    if kind:
-        where["kind"] = kind
-    return numbers.page(call.store, call.party, call.ask, where)
-
-
-def _number_list(kind: str | None) -> Any:
-    return lambda c: _number_page(c, kind)
-
-
-def _number_buy(kind: str | None) -> Any:
-    return lambda c: _buy(c, kind)
-
-
-def _number_rows() -> list[Operation]:
-    root = f"{_ONE}/IncomingPhoneNumbers"
-    listing = Listing("incoming_phone_numbers", _NUMBER_LIST, "core")
-    buying = (Field("PhoneNumber"), Field("AreaCode"), *_NUMBER_CHANGES)
-    by_kind = (Field("PhoneNumber", required=True), *_NUMBER_CHANGES)
-    rows = [
-        Operation("GET", f"{root}.json", _number_list(None), render.number, listing=listing),
-        Operation("POST", f"{root}.json", _number_buy(None), render.number, buying, 201),
-        Operation(
-            "GET",
-            f"{root}/{{sid}}.json",
-            lambda c: numbers.fetch(c.store, c.party, c.path["sid"]),
-            render.number,
-        ),
-        Operation(
-            "POST",
-            f"{root}/{{sid}}.json",
-            _change_number,
-            render.number,
-            (Field("AccountSid"), *_NUMBER_CHANGES),
-        ),
-        Operation(
-            "DELETE",
-            f"{root}/{{sid}}.json",
-            lambda c: numbers.release(c.store, c.party, c.path["sid"]),
-            status=204,
-        ),
-    ]
-    for name, kind in _KINDS.items():
-        path = f"{root}/{name}.json"
-        rows.insert(0, Operation("GET", path, _number_list(kind), render.number, listing=listing))
-        rows.insert(0, Operation("POST", path, _number_buy(kind), render.number, by_kind, 201))
-    return rows
-
-
-def _country(code: str) -> str:
-    if code not in numbers.COUNTRIES:
-        raise Refused(Reason.NOT_FOUND, f"No numbers are sold in {code}")
-    return code
-
-
-def _country_resource(code: str, call: Call) -> dict[str, Any]:
-    uri = f"{_ROOT}/{call.account.sid}/AvailablePhoneNumbers/{code}"
-    return {
-        "country_code": code,
-        "country": numbers.COUNTRIES[code],
-        "uri": f"{uri}.json",
-        "beta": False,
-        "subresource_uris": {
-            "local": f"{uri}/Local.json",
-            "toll_free": f"{uri}/TollFree.json",
-            "mobile": f"{uri}/Mobile.json",
-        },
-    }
-
-
-def _available(kind: str) -> Any:
-    def search(call: Call) -> Page[Tn]:
-        query = call.query
-        return Page(
-            numbers.available(
-                call.store,
-                _country(call.path["country"]),
-                kind,
-                area_code=query.get("AreaCode"),
-                contains=query.get("Contains"),
-                size=call.ask.size,
-            )
-        )
-
-    return search
-
-
-def _available_rows() -> list[Operation]:
-    root = f"{_ONE}/AvailablePhoneNumbers"
-    rows = [
-        Operation(
-            "GET",
-            f"{root}.json",
-            lambda c: Page(list(numbers.COUNTRIES)),
-            _country_resource,
-            listing=Listing("countries", envelope="core"),
-        )
-    ]
-    for name, kind in _KINDS.items():
-        rows.append(
-            Operation(
-                "GET",
-                f"{root}/{{country}}/{name}.json",
-                _available(kind),
-                render.available_number,
-                listing=Listing("available_phone_numbers", envelope="core"),
-            )
-        )
-    rows.append(
-        Operation(
-            "GET",
-            f"{root}/{{country}}.json",
-            lambda c: _country(c.path["country"]),
-            _country_resource,
-        )
-    )
-    return rows
 
 
 def _account_rows() -> list[Operation]:
@@ -378,8 +204,8 @@ def _caller_id_rows() -> list[Operation]:
         Field("FriendlyName"),
         Field("CallDelay", kind="int"),
         Field("Extension"),
-        Field("StatusCallback"),
-        Field("StatusCallbackMethod"),
+        Field("StatusCallback", kind="url"),
+        Field("StatusCallbackMethod", one_of=METHODS),
     )
     return [
         Operation(
@@ -387,7 +213,7 @@ def _caller_id_rows() -> list[Operation]:
             f"{root}.json",
             lambda c: c.store.caller_ids.page(c.ask, {**c.where, "account_sid": c.party.sid}),
             render.caller_id,
-            listing=Listing("outgoing_caller_ids", _NUMBER_LIST, "core"),
+            listing=Listing("outgoing_caller_ids", BY_NUMBER, "core"),
         ),
         Operation("POST", f"{root}.json", _verify_caller_id, lambda body, c: body, form),
         Operation(
@@ -421,7 +247,6 @@ OPERATIONS: tuple[Operation, ...] = (
     *_key_rows("Keys"),
     *_key_rows("SigningKeys"),
     *_address_rows(),
-    *_number_rows(),
-    *_available_rows(),
+    *NUMBERS,
     *_caller_id_rows(),
 )

@@ -12,6 +12,8 @@ from phonotary.web.operations import Call
 
 ROOT = "/2010-04-01/Accounts"
 _CAPABILITIES = {"voice": True, "sms": True, "mms": True, "fax": False}
+# Numbers for sale: the document says sms and mms, Twilio and its Java client SMS and MMS.
+_FOR_SALE = {**_CAPABILITIES, "SMS": True, "MMS": True}
 
 
 def account(row: Account, call: Call) -> dict[str, Any]:
@@ -84,40 +86,38 @@ def _calls(row: r.Number) -> dict[str, Any]:
         "capabilities": _CAPABILITIES,
         "date_created": rfc2822(row.date_created),
         "date_updated": rfc2822(row.date_updated),
-        "emergency_status": kept.get("emergency_status", "Inactive"),
-        "emergency_address_sid": kept.get("emergency_address_sid"),
+        "emergency_status": kept.get("emergency_status") or "Inactive",
+        "emergency_address_sid": kept.get("emergency_address_sid") or None,
         "sms_application_sid": kept.get("sms_application_sid", ""),
-        "sms_fallback_method": kept.get("sms_fallback_method", "POST"),
+        "sms_fallback_method": kept.get("sms_fallback_method") or "POST",
         "sms_fallback_url": kept.get("sms_fallback_url", ""),
-        "sms_method": kept.get("sms_method", "POST"),
+        "sms_method": kept.get("sms_method") or "POST",
         "sms_url": kept.get("sms_url", ""),
         "status_callback": kept.get("status_callback", ""),
-        "status_callback_method": kept.get("status_callback_method", "POST"),
-        "trunk_sid": kept.get("trunk_sid"),
+        "status_callback_method": kept.get("status_callback_method") or "POST",
+        "trunk_sid": kept.get("trunk_sid") or None,
         "voice_application_sid": kept.get("voice_application_sid", ""),
         "voice_caller_id_lookup": row.voice_caller_id_lookup,
-        "voice_fallback_method": kept.get("voice_fallback_method", "POST"),
+        "voice_fallback_method": kept.get("voice_fallback_method") or "POST",
         "voice_fallback_url": kept.get("voice_fallback_url", ""),
-        "voice_method": kept.get("voice_method", "POST"),
+        "voice_method": kept.get("voice_method") or "POST",
         "voice_url": kept.get("voice_url", ""),
     }
 
 
 def number(row: r.Number, call: Call) -> dict[str, Any]:
-    uri = f"{ROOT}/{row.account_sid}/IncomingPhoneNumbers/{row.sid}"
     return {
         **_calls(row),
-        "address_sid": row.address_sid,
+        "address_sid": row.address_sid or None,
         "beta": False,
-        "bundle_sid": row.bundle_sid,
+        "bundle_sid": row.bundle_sid or None,
         "emergency_address_status": "unregistered",
-        "identity_sid": row.settings.get("identity_sid"),
+        "identity_sid": row.settings.get("identity_sid") or None,
         "origin": "twilio",
         "status": "in-use",
-        "subresource_uris": {"assigned_add_ons": f"{uri}/AssignedAddOns.json"},
         "type": row.kind,
-        "uri": f"{uri}.json",
-        "voice_receive_mode": row.settings.get("voice_receive_mode", "voice"),
+        "uri": f"{ROOT}/{row.account_sid}/IncomingPhoneNumbers/{row.sid}.json",
+        "voice_receive_mode": row.settings.get("voice_receive_mode") or "voice",
     }
 
 
@@ -140,7 +140,7 @@ def available_number(tn: Tn, call: Call) -> dict[str, Any]:
         "iso_country": tn.country,
         "address_requirements": "none",
         "beta": False,
-        "capabilities": {"voice": True, "SMS": True, "MMS": True, "fax": False},
+        "capabilities": _FOR_SALE,
     }
 
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from phonotary.cnam import names
 from phonotary.errors import Reason, Refused
-from phonotary.tn import Tn, parse
+from phonotary.tn import Tn, fault, parse
 from phonotary.trusthub import standing
 from phonotary.web.forms import Field
 from phonotary.web.operations import Call, Operation
@@ -78,7 +78,7 @@ def _v2(call: Call) -> dict[str, Any]:
         "phone_number": tn.e164 if tn else text,
         "national_format": tn.national if tn else None,
         "valid": tn is not None,
-        "validation_errors": [] if tn else ["NOT_A_NUMBER"],
+        "validation_errors": [] if tn else [fault(text)],
         "caller_name": _caller_name(call, tn) if tn and "caller_name" in wanted else None,
         **dict.fromkeys(_V2_PACKAGES),
         "url": f"{call.origin}/v2/PhoneNumbers/{tn.e164 if tn else text}",

@@ -1,0 +1,75 @@
+"""The whole state as plain JSON values: dumped, loaded, and put back in milliseconds."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import Boolean, delete, insert, select, text
+
+from phonotary.errors import Reason, Refused
+from phonotary.storage import schema
+from phonotary.storage.migrate import HEAD
+from phonotary.storage.store import SqlStore
+
+# The hub's own secrets stay where they are: a snapshot is shared, a token's key is not.
+_OURS = frozenset(
+    "token_secret reviewer_password stir_chain stir_key stir_root pristine starts".split()
+)
+
+State = dict[str, Any]
+
+
+def dump(store: SqlStore) -> State:
+    """``{"schema": …, "tables": {name: [row, …]}}``; a row is an object by column name."""
+    tables: dict[str, list[dict[str, Any]]] = {}
+    for table in schema.metadata.sorted_tables:
+        rows = store.connection.execute(select(table)).mappings()
+        tables[table.name] = [
+            dict(row) for row in rows if table is not schema.settings or row["name"] not in _OURS
+        ]
+    return {"schema": HEAD, "tables": tables}
+
+
+def load(store: SqlStore, state: State) -> None:
+    """Make the state this one and no other. Refused when it is not a dump of this schema."""
+    tables = state.get("tables") if isinstance(state, dict) else None
+    if not isinstance(tables, dict) or state.get("schema") != HEAD:
+        raise Refused(Reason.INVALID_PARAMETER, f"This is not a state of schema {HEAD}")
+    clear(store)
+    for table in schema.metadata.sorted_tables:
+        rows = tables.get(table.name, [])
+        if rows:
+            store.connection.execute(insert(table), [_row(table, row) for row in rows])
+    _renumber(store)
+
+
+def clear(store: SqlStore) -> None:
+    """Forget everything but the hub's own secrets."""
+    for table in schema.metadata.sorted_tables:
+        if table is schema.settings:
+            store.connection.execute(delete(table).where(table.c.name.not_in(_OURS)))
+        else:
+            store.connection.execute(delete(table))
+
+
+def _row(table: Any, row: Any) -> dict[str, Any]:
+    if not isinstance(row, dict) or not set(row) <= set(table.c.keys()):
+        raise Refused(Reason.INVALID_PARAMETER, f"A row of {table.name} is not one")
+    return {
+        name: bool(value) if isinstance(table.c[name].type, Boolean) else value
+        for name, value in row.items()
+    }
+
+
+def _renumber(store: SqlStore) -> None:
+    """PostgreSQL counts ``seq`` beside the table; its counters must pass the loaded rows."""
+    if store.connection.dialect.name != "postgresql":
+        return
+    for table in schema.metadata.sorted_tables:
+        if "seq" in table.c:
+            store.connection.execute(
+                text(
+                    f"SELECT setval(pg_get_serial_sequence('{table.name}', 'seq'), "
+                    f"COALESCE((SELECT MAX(seq) FROM {table.name}), 1))"
+                )
+            )

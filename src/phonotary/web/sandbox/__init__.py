@@ -1,0 +1,1 @@
+"""What a test may command: time, outcomes, faults, memory. Only there in a sandbox."""

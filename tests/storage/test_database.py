@@ -1,0 +1,81 @@
+"""The schema history, and what a database does with what it cannot keep."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from sqlalchemy.exc import IntegrityError
+
+from phonotary.bootstrap.hub import open_hub
+from phonotary.config import Settings
+from phonotary.errors import Reason, Refused
+from phonotary.storage import migrate, schema
+from phonotary.storage.database import Database
+from tests.simulators import postgres
+from tests.storage.samples import OURS, bundle, number
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+def empty_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    """The URL of a database that nothing was ever written to."""
+    if request.param == "sqlite":
+        yield f"sqlite:///{tmp_path / 'hub.db'}"
+        return
+    with postgres.database(request.getfixturevalue("postgres_server")) as url:
+        yield url
+
+
+def test_the_migrated_schema_is_the_one_the_program_uses(database: Database) -> None:
+    with database.engine.connect() as connection:
+        context = MigrationContext.configure(connection, opts={"compare_server_default": True})
+        assert compare_metadata(context, schema.metadata) == []
+
+
+def test_migrating_twice_does_nothing_the_second_time(empty_url: str) -> None:
+    database = Database(empty_url)
+    assert migrate.current(database) is None
+    assert migrate.upgrade(database) is True
+    assert migrate.current(database) == migrate.HEAD
+    assert migrate.upgrade(database) is False
+    database.close()
+
+
+def test_two_that_start_at_once_become_one_hub(empty_url: str) -> None:
+    together = threading.Barrier(2)
+    found: list[tuple[str, str]] = []
+
+    def start() -> None:
+        together.wait()
+        hub = open_hub(Settings(empty_url))
+        found.append((hub.reviewer_password, hub.seeded.account.sid))
+        hub.database.close()
+
+    threads = [threading.Thread(target=start) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(found) == 2
+    assert len(set(found)) == 1
+
+
+def test_what_is_broken_but_not_double_is_no_conflict(database: Database) -> None:
+    nameless = replace(bundle(1, OURS), friendly_name=None)  # type: ignore[arg-type]
+    with pytest.raises(IntegrityError):
+        database.write(lambda store: store.bundles.add(nameless))
+
+
+@pytest.mark.parametrize("name", ["too long " * 20, "a\x00b"])
+def test_what_postgresql_cannot_keep_is_refused(migrated_postgres: Database, name: str) -> None:
+    odd = replace(number(1, OURS), bundle_sid=name)
+    with pytest.raises(Refused) as refused:
+        migrated_postgres.write(lambda store: store.numbers.add(odd))
+    assert refused.value.reason is Reason.INVALID_PARAMETER
+    with pytest.raises(Refused):
+        migrated_postgres.read(lambda store: store.numbers.all(phone_number="\x00"))

@@ -1,0 +1,145 @@
+"""Jobs are claimed with a lease, by one worker at a time, and are never lost."""
+
+from __future__ import annotations
+
+import pytest
+
+from phonotary.errors import Reason, Refused
+from phonotary.events import Job
+from phonotary.storage import jobs
+from phonotary.storage.database import Database
+from phonotary.storage.jobs import LEASE, Claimed
+
+NOW = 1_790_000_000
+
+
+def job(key: str, due: int = NOW, kind: str = "vet") -> Job:
+    return Job(kind, key, f"subject of {key}", due, '{"body": "ü"}')
+
+
+def enqueue(database: Database, *several: Job) -> None:
+    def add(store: object) -> None:
+        for each in several:
+            store.enqueue(each)  # type: ignore[attr-defined]
+
+    database.write(add)
+
+
+def claim(database: Database, now: int = NOW, wall: int = NOW, **asked: object) -> list[Claimed]:
+    return database.write(lambda store: jobs.claim(store, now, wall, **asked))  # type: ignore[arg-type]
+
+
+def keys(claimed: list[Claimed]) -> list[str]:
+    return [each.job.key for each in claimed]
+
+
+def test_a_claimed_job_is_the_job_that_was_enqueued(database: Database) -> None:
+    enqueue(database, job("one"))
+    (claimed,) = claim(database)
+    assert claimed.job == Job("vet", "one", "subject of one", NOW, '{"body": "ü"}', attempts=1)
+
+
+def test_a_key_is_enqueued_once(database: Database) -> None:
+    enqueue(database, job("one"), job("one", NOW - 5))
+    enqueue(database, job("one"))
+    assert [each.job.due for each in claim(database)] == [NOW]
+
+
+def test_a_key_that_was_done_is_not_done_again(database: Database) -> None:
+    enqueue(database, job("one"))
+    (claimed,) = claim(database)
+    database.write(lambda store: jobs.done(store, claimed.seq))
+    enqueue(database, job("one"))
+    assert claim(database, wall=NOW + 10 * LEASE) == []
+
+
+def test_only_what_was_added_is_told_to_the_edge(database: Database) -> None:
+    enqueue(database, job("one"))
+    with database.writing() as store:
+        store.enqueue(job("one"))
+        store.enqueue(job("two"))
+        assert [each.key for each in store.enqueued] == ["two"]
+
+
+def test_a_job_enqueued_by_a_failed_transaction_does_not_exist(database: Database) -> None:
+    def fails(store: object) -> None:
+        store.enqueue(job("one"))  # type: ignore[attr-defined]
+        raise Refused(Reason.FROZEN, "no")
+
+    with pytest.raises(Refused):
+        database.write(fails)
+    assert claim(database) == []
+
+
+def test_the_oldest_due_come_first_and_what_is_not_due_waits(database: Database) -> None:
+    enqueue(database, job("late", NOW), job("early", NOW - 9), job("later", NOW + 1))
+    enqueue(database, job("late too", NOW))
+    assert keys(claim(database)) == ["early", "late", "late too"]
+    assert keys(claim(database, now=NOW + 1)) == ["later"]
+
+
+def test_a_limit_and_a_kind_are_kept_to(database: Database) -> None:
+    enqueue(database, *(job(f"{n}") for n in range(5)), job("call", kind="callback"))
+    assert keys(claim(database, limit=2)) == ["0", "1"]
+    assert keys(claim(database, kind="callback")) == ["call"]
+    assert keys(claim(database, kind="vet")) == ["2", "3", "4"]
+
+
+def test_a_lease_hands_over_once_it_has_run_out(database: Database) -> None:
+    enqueue(database, job("one"))
+    assert len(claim(database)) == 1
+    assert claim(database, wall=NOW + LEASE - 1) == []
+    (second,) = claim(database, wall=NOW + LEASE)
+    assert second.job.attempts == 2
+
+
+def test_a_lease_counts_real_time_whatever_the_sandboxs_clock_says(database: Database) -> None:
+    enqueue(database, job("one"))
+    assert len(claim(database)) == 1
+    assert claim(database, now=NOW + 86_400) == []
+
+
+def test_a_job_to_be_done_again_waits_until_it_is_due(database: Database) -> None:
+    enqueue(database, job("one"))
+    (first,) = claim(database)
+    database.write(lambda store: jobs.again(store, first.seq, NOW + 10, "refused"))
+    assert claim(database, now=NOW + 9) == []
+    (second,) = claim(database, now=NOW + 10)
+    assert (second.job.attempts, second.job.due) == (2, NOW + 10)
+
+
+@pytest.mark.parametrize("end", ["done", "failed"])
+def test_a_settled_job_is_never_claimed(database: Database, end: str) -> None:
+    enqueue(database, job("one"))
+    (claimed,) = claim(database)
+    if end == "done":
+        database.write(lambda store: jobs.done(store, claimed.seq))
+    else:
+        database.write(lambda store: jobs.failed(store, claimed.seq, "x" * 9000))
+    assert claim(database, now=NOW + 10**6, wall=NOW + 10**6) == []
+    assert database.read(jobs.next_due) is None
+
+
+def test_a_worker_that_comes_too_late_changes_nothing(database: Database) -> None:
+    enqueue(database, job("one"))
+    (slow,) = claim(database)
+    (quick,) = claim(database, wall=NOW + LEASE)
+    database.write(lambda store: jobs.done(store, quick.seq))
+    database.write(lambda store: jobs.failed(store, slow.seq, "timed out"))
+    database.write(lambda store: jobs.again(store, slow.seq, NOW, "timed out"))
+    states = database.read(lambda s: s.connection.execute(jobs.jobs.select()).mappings().all())
+    assert [(row["state"], row["last_error"]) for row in states] == [("done", None)]
+
+
+def test_a_sandbox_that_starts_takes_over_what_a_dead_one_held(database: Database) -> None:
+    enqueue(database, job("one"), job("two"))
+    one, _two = claim(database)
+    database.write(lambda store: jobs.done(store, one.seq))
+    database.write(jobs.release)
+    assert keys(claim(database)) == ["two"]
+
+
+def test_the_next_due_instant_is_that_of_the_first_waiting_job(database: Database) -> None:
+    assert database.read(jobs.next_due) is None
+    enqueue(database, job("late", NOW + 9), job("early", NOW + 4))
+    assert database.read(jobs.next_due) == NOW + 4
