@@ -29,7 +29,7 @@ check: setup ## lint, format, types and the direction of imports
 	.venv/bin/lint-imports
 
 conformance: setup $(TEST_PARTS) ## only the official clients and Twilio's OpenAPI document
-	$(PYTHON) -m pytest -n 2 tests/compat
+	PHONOTARY_FUZZ=large $(PYTHON) -m pytest -n 2 tests/compat tests/conformance
 
 bench: setup .make/clients .make/bench ## measure phonotary beside its peers
 	$(PYTHON) -m benchmarks
@@ -48,12 +48,15 @@ lock: setup ## choose newer packages (maintainers only; brings its own tool, uv)
 		--only-binary :all: pyproject.toml -o requirements.lock
 
 clean: ## forget the set-up
-	rm -rf .venv .make tests/compat/node/node_modules benchmarks/node/node_modules
+	rm -rf .venv .make tests/compat/node/node_modules benchmarks/node/node_modules \
+		tests/journeys/clients/cli/node_modules
 
 .make/python: scripts/setup.sh requirements.lock pyproject.toml
 .make/postgresql: scripts/setup.sh
 .make/clients: scripts/setup.sh .make/python tests/compat/twilio7.lock tests/compat/oai.sha512 \
-		tests/compat/node/package.json tests/compat/node/package-lock.json
+		tests/compat/node/package.json tests/compat/node/package-lock.json \
+		examples/node-vitest/package-lock.json \
+		tests/journeys/clients/cli/package.json tests/journeys/clients/cli/package-lock.json
 .make/bench: scripts/setup.sh benchmarks/node/package.json benchmarks/node/package-lock.json
 
 .make/%:

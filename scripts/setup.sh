@@ -3,7 +3,8 @@
 #
 #   python      .venv with the locked packages and phonotary itself: all that `make demo` needs
 #   postgresql  the server programs from which the tests start throw-away clusters
-#   clients     the official Twilio packages, and the OpenAPI documents Twilio publishes with them
+#   clients     the official Twilio packages, the languages whose standard clients are run as well,
+#               and the OpenAPI documents Twilio publishes
 #   bench       Prism, which phonotary is measured beside, and the load generator wrk
 set -eu
 cd "$(dirname "$0")/.."
@@ -65,15 +66,30 @@ postgresql() {
 clients() {
     command -v node >/dev/null || debian "the tests run Twilio's official Node clients" nodejs
     command -v npm >/dev/null || debian "it installs Twilio's official Node clients" npm
-    say "installing Twilio's official clients for Node and Python 7"
+    languages
+    say "installing Twilio's official clients for Node and Python 7, and its command line"
     # No package's own install script is run: none of these needs one.
     npm ci --prefix tests/compat/node --ignore-scripts --no-audit --no-fund --loglevel=error >/dev/null
+    npm ci --prefix examples/node-vitest --ignore-scripts --no-audit --no-fund --loglevel=error >/dev/null
+    npm ci --prefix tests/journeys/clients/cli --ignore-scripts --no-audit --no-fund --loglevel=error >/dev/null
     # Beside .venv, which holds twilio 9: PYTHONPATH puts this directory before it. What else
     # twilio 7 imports (requests, PyJWT) it shares with twilio 9.
     rm -rf .make/twilio7
     pip --no-deps --require-hashes --only-binary :all: --target .make/twilio7 \
         -r tests/compat/twilio7.lock
     openapi
+}
+
+# Their Twilio packages are in none of Debian, npm and PyPI; their own HTTP clients are in Debian.
+languages() {
+    missing=
+    command -v curl >/dev/null || missing="$missing curl"
+    { php -m | grep -qx curl; } 2>/dev/null || missing="$missing php-cli php-curl"
+    command -v ruby >/dev/null || missing="$missing ruby"
+    # The compiler, too: the tests run Java from its source.
+    command -v javac >/dev/null || missing="$missing default-jdk-headless"
+    # shellcheck disable=SC2086 # each word is a package
+    [ -z "$missing" ] || debian "\`phonotary exec\` is tested with the HTTP clients of these languages" $missing
 }
 
 bench() {
