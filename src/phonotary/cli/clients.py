@@ -113,7 +113,7 @@ VARIABLES: tuple[Variable, ...] = (
     Variable("HTTP_PROXY", "Node SDK 3 to 6, twilio-cli (upper case, for https too)", _proxy),
     Variable("HTTPS_PROXY", "Python, PHP, Go, C#, httpx, curl, Deno", _proxy),
     Variable("http_proxy", "Ruby (for https too)", _proxy),
-    Variable("https_proxy", "curl, wget and others that read lower case only", _proxy),
+    Variable("https_proxy", "Faraday, wget and others that read lower case only", _proxy),
     Variable("NO_PROXY", "whoever reads a proxy variable", _no_proxy),
     Variable("no_proxy", "whoever reads a proxy variable", _no_proxy),
     Variable("NODE_EXTRA_CA_CERTS", "Node", _bundle),

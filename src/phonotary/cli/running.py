@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import socket
 import tempfile
 from pathlib import Path
@@ -25,6 +26,18 @@ def forget(path: Path) -> None:
     found = _read(path)
     if found is not None and found.get("pid") == os.getpid():
         path.unlink(missing_ok=True)
+
+
+def sweep(path: Path) -> None:
+    """Put away what an ``up`` that was killed on this data directory could not: its certificate's
+    directory and this file."""
+    found = _read(path)
+    if found is None or _answers(found["proxy"]):
+        return
+    directory = Path(found["ca"]).parent
+    if directory.name.startswith("phonotary-"):
+        shutil.rmtree(directory, ignore_errors=True)
+    path.unlink(missing_ok=True)
 
 
 def find(data: Path) -> dict[str, Any] | None:

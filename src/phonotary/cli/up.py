@@ -60,8 +60,9 @@ def up(
     settings = start.settings(url, adopted())
     # Whoever is stopped before it serves must put away what it made, too.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
-    listener, doors = start.bound()
     state = running.state_file(directory)
+    running.sweep(state)
+    listener, doors = start.bound()
     try:
         serve(settings, listener, doors, lambda hub: _announce(hub, listener, doors, state))
     finally:

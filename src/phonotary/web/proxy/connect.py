@@ -113,6 +113,10 @@ class Door(asyncio.Protocol):
                 await self._elsewhere(transport, wanted, rest)
         except Refusal as refusal:
             self._refuse(refusal)
+        except Exception:
+            # A fault of ours: the client must not wait for ever, and the event loop reports it.
+            transport.abort()
+            raise
 
     async def _to_twilio(self, transport: asyncio.Transport, wanted: Head, rest: bytes) -> None:
         if not wanted.is_tunnel:
