@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
+import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 
@@ -26,8 +27,13 @@ class Settings:
     auth_token: str | None = None
     seed: int | None = None
     ready_file: Path | None = None
-    callback_hosts: frozenset[str] = field(default_factory=frozenset)
-    """Hosts a callback may go to although they are private; a sandbox allows loopback."""
+    reviewer_password: str | None = None
+    """None: minted and kept with the hub's other secrets."""
+    stir_chain: Path | None = None
+    """PEM file, leaf first. Without chain, key and address a service signs no calls."""
+    stir_key: Path | None = None
+    stir_x5u: str | None = None
+    """Where verifiers fetch the chain."""
 
 
 def sqlite_url(directory: Path) -> str:
@@ -39,6 +45,55 @@ def twilio_credentials(environ: Mapping[str, str] | None = None) -> tuple[str, s
     source = os.environ if environ is None else environ
     sid, token = source.get("TWILIO_ACCOUNT_SID"), source.get("TWILIO_AUTH_TOKEN")
     return (sid, token) if sid and token else None
+
+
+# What a service reads: the name in the environment (after PHONOTARY_) and, in lower case, in TOML.
+_SERVICE = (
+    "DATABASE_URL",
+    "HOST",
+    "PORT",
+    "VETTING",
+    "REVIEWER_PASSWORD",
+    "STIR_CHAIN",
+    "STIR_KEY",
+    "STIR_X5U",
+)
+_VETTING = ("instant", "delayed", "manual")
+
+
+def service(file: Path | None, environ: Mapping[str, str] | None = None) -> Settings:
+    """Settings of ``serve``: a TOML file, then ``PHONOTARY_*``, which wins. ValueError, in one
+    sentence, names what is wrong. Nothing of a sandbox is on."""
+    source = os.environ if environ is None else environ
+    given: dict[str, str] = {}
+    if file is not None:
+        content = tomllib.loads(file.read_text("utf-8"))
+        unknown = sorted(set(content) - {name.lower() for name in _SERVICE})
+        if unknown:
+            raise ValueError(f"{file} has settings nobody reads: {', '.join(unknown)}")
+        given = {name.upper(): str(value) for name, value in content.items()}
+    for name in _SERVICE:
+        if f"PHONOTARY_{name}" in source:
+            given[name] = source[f"PHONOTARY_{name}"]
+    port, vetting = given.get("PORT", "8080"), given.get("VETTING", "manual")
+    if not port.isdecimal() or int(port) > 65535:
+        raise ValueError(f"the port {port} is not a number from 0 to 65535")
+    if vetting not in _VETTING:
+        raise ValueError(f"vetting {vetting} is none of {', '.join(_VETTING)}")
+    stir = [given.get(name) for name in ("STIR_CHAIN", "STIR_KEY", "STIR_X5U")]
+    if any(stir) and not all(stir):
+        raise ValueError("signing needs stir_chain, stir_key and stir_x5u together")
+    return Settings(
+        database_url=given.get("DATABASE_URL") or sqlite_url(default_data_directory()),
+        host=given.get("HOST", "127.0.0.1"),
+        port=int(port),
+        vetting=vetting,
+        sandbox=False,
+        reviewer_password=given.get("REVIEWER_PASSWORD"),
+        stir_chain=Path(stir[0]) if stir[0] else None,
+        stir_key=Path(stir[1]) if stir[1] else None,
+        stir_x5u=stir[2],
+    )
 
 
 def environment() -> dict[str, str]:

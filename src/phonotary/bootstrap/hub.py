@@ -48,7 +48,8 @@ class Hub:
     vetting: Vetting
     gate: Gate
     worker: Worker
-    seeded: Seeded
+    seeded: Seeded | None
+    """The sandbox's first account; a service has only those that were opened."""
     reviewer_password: str
     seed: int | None = None
     """The settings' seed at the first start on some data, another one at each later start."""
@@ -136,14 +137,16 @@ class Hub:
             return None
 
     def asgi(self) -> ASGIApp:
-        signing = stir_v1.app(
-            authenticate=self.caller_sid,
-            standing_of=Standings(self.database, self.now),
-            credential=self._credential,
-            # Real time: a client's iat is real, however far the sandbox's clock was advanced.
-            now=self.clock.wall,
-        )
-        prefixed = {"/stir/v1/": signing, "/certs/": stir_v1.certs_app(self.chains)}
+        prefixed: dict[str, ASGIApp] = {}
+        if self.settings.sandbox or self.settings.stir_chain:
+            prefixed["/stir/v1/"] = stir_v1.app(
+                authenticate=self.caller_sid,
+                standing_of=Standings(self.database, self.now),
+                credential=self._credential,
+                # Real time: a client's iat is real, however far the sandbox's clock has advanced.
+                now=self.clock.wall,
+            )
+            prefixed["/certs/"] = stir_v1.certs_app(self.chains)
         whole = app.build(self, prefixed, pages.routes(self))
         if self.controls is None:
             return whole
@@ -159,7 +162,15 @@ class Hub:
         return credential
 
     def serve_at(self, origin: str) -> None:
-        """Learn the hub's own address: the x5u of every PASSporT starts with it."""
+        """Learn the hub's own address: the x5u of a sandbox's PASSporTs starts with it. A service
+        signs with its provider's own certificate, from the address that provider publishes."""
+        settings = self.settings
+        if settings.stir_chain and settings.stir_key and settings.stir_x5u:
+            chain, key = settings.stir_chain.read_bytes(), settings.stir_key.read_bytes()
+            self.credential = certificates.load_credential(chain, key, settings.stir_x5u)
+            return
+        if not settings.sandbox:
+            return
         chain, key = self.database.write(self._certificates)
         print_ = certificates.fingerprint(chain)
         name = f"{print_}.pem"
@@ -184,7 +195,7 @@ def open_hub(settings: Settings) -> Hub:
     migrate.upgrade(database)
     clock = Clock()
 
-    def start(store: SqlStore) -> tuple[str, str, Seeded, int | None]:
+    def start(store: SqlStore) -> tuple[str, str, Seeded | None, int | None]:
         store.alone()
         seed = _another_start(store, settings.seed)
         sids.seed(seed)
@@ -192,10 +203,11 @@ def open_hub(settings: Settings) -> Hub:
             jobs.release(store)
         clock.advanced = int(store.setting("clock_advanced") or 0)
         token_secret = _kept_secret(store, "token_secret")
-        password = _kept_secret(store, "reviewer_password")
+        password = settings.reviewer_password or _kept_secret(store, "reviewer_password")
+        if not settings.sandbox:
+            return token_secret, password, None, None
         seeded = first_account(store, settings, clock.now())
-        if settings.sandbox:
-            keep_pristine(store)
+        keep_pristine(store)
         return token_secret, password, seeded, seed
 
     token_secret, reviewer_password, seeded, seed = database.write(start)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import typer
 
-from phonotary.cli import demo, env, exec, explain, up
+from phonotary.cli import accounts, demo, env, exec, explain, migrate, serve, up
 from phonotary.errors import Refused
 
 app = typer.Typer(
@@ -23,6 +23,9 @@ app.command("exec", context_settings={"allow_interspersed_args": False})(exec.ex
 app.command("env")(env.env)
 app.command("demo")(demo.demo)
 app.command("explain")(explain.explain)
+app.command("serve")(serve.serve)
+app.command("migrate")(migrate.migrate)
+app.command("account")(accounts.account)
 
 
 def main() -> None:

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     import asyncio
 
     from phonotary.bootstrap.hub import Hub
+    from phonotary.bootstrap.seed import Seeded
     from phonotary.web.proxy.doors import Doors
 
 
@@ -89,7 +90,7 @@ class Start:
         from phonotary.web.proxy.doors import Doors
 
         try:
-            listener = _listen(self.host, self.port)
+            listener = listen(self.host, self.port)
         except OSError as error:
             _taken(f"{self.host} port {self.port}", error, "--port")
         try:
@@ -125,10 +126,11 @@ def adopted() -> tuple[str, str] | None:
 def serve(
     settings: config.Settings,
     listener: socket.socket,
-    doors: Doors,
+    doors: Doors | None,
     served: Callable[[Hub], None],
 ) -> None:
-    """Open the hub and answer until told to stop; ``served`` is called once it answers."""
+    """Open the hub and answer until told to stop; ``served`` is called once it answers. A service
+    has no ``doors``: it stands for nobody's hosts but its own."""
     import asyncio
     import gc
 
@@ -148,7 +150,7 @@ def serve(
 
 
 async def _run(
-    hub: Hub, listener: socket.socket, doors: Doors, served: Callable[[Hub], None]
+    hub: Hub, listener: socket.socket, doors: Doors | None, served: Callable[[Hub], None]
 ) -> None:
     import asyncio
 
@@ -159,11 +161,13 @@ async def _run(
     class Server(uvicorn.Server):
         async def startup(self, sockets: list[socket.socket] | None = None) -> None:
             await super().startup(sockets)
-            await doors.serve(self._protocol)
+            if doors is not None:
+                await doors.serve(self._protocol)
             served(hub)
 
         async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-            doors.stop()
+            if doors is not None:
+                doors.stop()
             await super().shutdown(sockets)
 
         @contextlib.contextmanager
@@ -212,7 +216,7 @@ async def _run(
 
 def ready(hub: Hub, listener: socket.socket, doors: Doors) -> dict[str, Any]:
     """The ready file. ``sip`` and ``dns`` are null until those doors exist."""
-    seeded = hub.seeded
+    seeded = furnished(hub)
     client = seeded.oauth_client
     return {
         "http": origin_of(listener),
@@ -231,12 +235,19 @@ def ready(hub: Hub, listener: socket.socket, doors: Doors) -> dict[str, Any]:
     }
 
 
+def furnished(hub: Hub) -> Seeded:
+    """The account a sandbox starts with."""
+    if hub.seeded is None:
+        raise RuntimeError("only a sandbox has a first account")
+    return hub.seeded
+
+
 def origin_of(listener: socket.socket) -> str:
     host, port = listener.getsockname()[:2]
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
-def _listen(host: str, port: int) -> socket.socket:
+def listen(host: str, port: int) -> socket.socket:
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     # asyncio turns Nagle's algorithm off only where the protocol is named; with it on, every
     # kept-alive answer waits 40 ms for the client's delayed ACK.

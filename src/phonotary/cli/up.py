@@ -12,7 +12,16 @@ import typer
 
 from phonotary import config
 from phonotary.cli import running
-from phonotary.cli.start import Identity, Start, VettingMode, adopted, origin_of, ready, serve
+from phonotary.cli.start import (
+    Identity,
+    Start,
+    VettingMode,
+    adopted,
+    furnished,
+    origin_of,
+    ready,
+    serve,
+)
 
 if TYPE_CHECKING:
     from phonotary.bootstrap.hub import Hub
@@ -72,7 +81,7 @@ def up(
 
 def _announce(hub: Hub, listener: socket.socket, doors: Doors, state: Path) -> None:
     """Print what a person needs, and write the ready file for programs."""
-    seeded, origin = hub.seeded, origin_of(listener)
+    seeded, origin = furnished(hub), origin_of(listener)
     typer.echo(f"phonotary serves {origin}  (vetting {hub.settings.vetting})")
     typer.echo(f"export TWILIO_ACCOUNT_SID={seeded.account.sid}")
     typer.echo(f"export TWILIO_AUTH_TOKEN={seeded.account.auth_token}")

@@ -1,0 +1,44 @@
+"""``phonotary serve``: the hub as a service. No sandbox control, no rehearsal, no first account."""
+
+from __future__ import annotations
+
+import tomllib
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, NoReturn
+
+import typer
+
+from phonotary import config
+from phonotary.cli import start
+
+if TYPE_CHECKING:
+    from phonotary.bootstrap.hub import Hub
+
+CONFIG = Annotated[Path | None, typer.Option(help="A TOML file; PHONOTARY_* wins over it.")]
+
+
+def serve(config_file: CONFIG = None) -> None:
+    """Serve what migrate and account have set up; on loopback unless PHONOTARY_HOST says more."""
+    settings = settings_of(config_file)
+    try:
+        listener = start.listen(settings.host, settings.port)
+    except OSError as error:
+        fail(f"cannot listen on {settings.host} port {settings.port}: {error.strerror}")
+
+    def served(hub: Hub) -> None:
+        typer.echo(f"phonotary serves {start.origin_of(listener)}  (vetting {settings.vetting})")
+
+    start.serve(settings, listener, None, served)
+
+
+def settings_of(file: Path | None) -> config.Settings:
+    """The service's settings, or exit 2 with one sentence that says which of them to mend."""
+    try:
+        return config.service(file)
+    except (OSError, tomllib.TOMLDecodeError, ValueError) as error:
+        fail(str(error))
+
+
+def fail(sentence: str) -> NoReturn:
+    typer.echo(f"phonotary: {sentence}", err=True)
+    raise typer.Exit(2)

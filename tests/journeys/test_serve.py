@@ -1,0 +1,168 @@
+"""The hub as a service: what was set up, and nothing of a sandbox."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import httpx
+import pytest
+
+from phonotary.shaken import certificates
+from tests.simulators import postgres
+
+
+def environ(**more: str) -> dict[str, str]:
+    kept = {k: v for k, v in os.environ.items() if not k.startswith(("TWILIO_", "PHONOTARY_"))}
+    return {**kept, **more}
+
+
+def phonotary(*arguments: str, **more: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "phonotary", *arguments],
+        env=environ(**more),
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+
+@contextmanager
+def serving(**more: str) -> Iterator[str]:
+    """The address of a running service."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = str(free.getsockname()[1])
+    command = [sys.executable, "-m", "phonotary", "serve"]
+    process = subprocess.Popen(
+        command, env=environ(PHONOTARY_PORT=port, **more), stdout=subprocess.PIPE, text=True
+    )
+    try:
+        assert process.stdout is not None
+        assert "phonotary serves" in process.stdout.readline()
+        yield f"http://127.0.0.1:{port}"
+    finally:
+        process.send_signal(signal.SIGTERM)
+        process.communicate(timeout=20)
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    if request.param == "sqlite":
+        yield f"sqlite:///{tmp_path / 'service.db'}"
+        return
+    with postgres.database(request.getfixturevalue("postgres_server")) as url:
+        yield url
+
+
+def test_a_service_has_its_accounts_and_no_sandbox(database_url: str) -> None:
+    where = {"PHONOTARY_DATABASE_URL": database_url}
+    assert phonotary("migrate", **where).stdout == "schema 0001\n"
+    assert phonotary("migrate", **where).stdout == "schema 0001, as it was\n"
+    opened = phonotary("account", "Acme", **where).stdout
+    sid, token = (line.split("=")[1] for line in opened.splitlines())
+    with (
+        serving(**where, PHONOTARY_REVIEWER_PASSWORD="chosen") as url,
+        httpx.Client(base_url=url, trust_env=False) as http,
+    ):
+        me = http.get(f"/2010-04-01/Accounts/{sid}.json", auth=(sid, token)).json()
+        assert me["friendly_name"] == "Acme"
+        for door in ("clock", "reset", "requests", "faults", "outcomes", "state", "accounts"):
+            for method in ("GET", "POST", "PUT", "DELETE"):
+                answer = http.request(method, f"/_sandbox/{door}", json={"advance": "1s"})
+                assert (answer.status_code, answer.json()["code"]) == (404, 20404)
+        # Without a certificate of its own it signs nothing, rather than something unfounded.
+        assert http.post("/stir/v1/signing", auth=(sid, token), json={}).status_code == 404
+        assert http.get("/console/reviews", auth=("jo", "chosen")).status_code == 200
+        assert http.get("/readyz").text == "ok\n"
+
+
+def test_a_service_signs_with_its_providers_certificate(tmp_path: Path) -> None:
+    issued = certificates.sandbox_certificates(int(time.time()), "709J", "A Provider")
+    (tmp_path / "chain.pem").write_bytes(issued.chain_pem)
+    (tmp_path / "key.pem").write_bytes(issued.key_pem)
+    x5u = "https://certs.provider.example/709J.pem"
+    where = {
+        "PHONOTARY_DATABASE_URL": f"sqlite:///{tmp_path / 'service.db'}",
+        "PHONOTARY_STIR_CHAIN": str(tmp_path / "chain.pem"),
+        "PHONOTARY_STIR_KEY": str(tmp_path / "key.pem"),
+        "PHONOTARY_STIR_X5U": x5u,
+    }
+    opened = phonotary("account", "Acme", **where).stdout
+    sid, token = (line.split("=")[1] for line in opened.splitlines())
+    call = {
+        "attest": "A",
+        "orig": {"tn": "12155551212"},
+        "dest": {"tn": ["12125551213"]},
+        "iat": int(time.time()),
+        "origid": "de305d54-75b4-431b-adb2-eb6b9e546014",
+    }
+    with serving(**where) as url:
+        answer = httpx.post(
+            f"{url}/stir/v1/signing",
+            json={"signingRequest": call},
+            auth=(sid, token),
+            trust_env=False,
+        )
+    assert answer.status_code == 200, answer.text
+    assert answer.headers["x-phonotary-attestation"] == "C"
+    assert f"info=<{x5u}>" in answer.json()["signingResponse"]["identity"]
+
+
+def test_a_service_waits_for_a_person_by_default(tmp_path: Path) -> None:
+    where = {"PHONOTARY_DATABASE_URL": f"sqlite:///{tmp_path / 'service.db'}"}
+    opened = phonotary("account", "Acme", **where).stdout
+    sid, token = (line.split("=")[1] for line in opened.splitlines())
+    with (
+        serving(**where) as url,
+        httpx.Client(base_url=url, auth=(sid, token), trust_env=False) as http,
+    ):
+        form = {
+            "FriendlyName": "x",
+            "Email": "a@b.example.com",
+            "PolicySid": "RNdfbf3fae0e1107f8aded0e7cead80bf5",
+        }
+        made = http.post("/v1/CustomerProfiles", data=form).json()
+        path = f"/v1/CustomerProfiles/{made['sid']}"
+        http.post(path, data={"Status": "pending-review"})
+        time.sleep(1.5)
+        assert http.get(path).json()["status"] == "pending-review"
+
+
+def test_settings_come_from_a_file_and_the_environment_wins(tmp_path: Path) -> None:
+    file = tmp_path / "phonotary.toml"
+    file.write_text(f'database_url = "sqlite:///{tmp_path / "a.db"}"\n')
+    assert phonotary("migrate", "--config-file", str(file)).returncode == 0
+    assert (tmp_path / "a.db").exists()
+    other = f"sqlite:///{tmp_path / 'b.db'}"
+    phonotary("migrate", "--config-file", str(file), PHONOTARY_DATABASE_URL=other)
+    assert (tmp_path / "b.db").exists()
+
+
+@pytest.mark.parametrize(
+    ("content", "environment", "sentence"),
+    [
+        ("databse_url = 'x'", {}, "databse_url"),
+        ("not toml", {}, "phonotary:"),
+        ("", {"PHONOTARY_PORT": "many"}, "many"),
+        ("", {"PHONOTARY_VETTING": "never"}, "never"),
+        ("", {"PHONOTARY_STIR_KEY": "/k"}, "stir_chain"),
+    ],
+)
+def test_a_wrong_setting_is_named_in_one_sentence(
+    tmp_path: Path, content: str, environment: dict[str, str], sentence: str
+) -> None:
+    file = tmp_path / "phonotary.toml"
+    file.write_text(content)
+    refused = phonotary("serve", "--config-file", str(file), **environment)
+    assert refused.returncode == 2
+    assert sentence in refused.stderr
+    assert "Traceback" not in refused.stderr
