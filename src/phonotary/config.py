@@ -27,6 +27,8 @@ class Settings:
     auth_token: str | None = None
     seed: int | None = None
     ready_file: Path | None = None
+    state_file: Path | None = None
+    """A dump of ``/_sandbox/state`` that a fresh data directory starts from."""
     reviewer_password: str | None = None
     """None: minted and kept with the hub's other secrets."""
     stir_chain: Path | None = None

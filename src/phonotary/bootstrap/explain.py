@@ -12,6 +12,7 @@ from phonotary.storage.database import Database
 from phonotary.storage.store import SqlStore
 from phonotary.tn import parse
 from phonotary.trusthub import standing as kyc
+from phonotary.trusthub.filing import Vetting
 
 
 def lines(database_url: str, number: str, account_sid: str | None) -> list[str]:
@@ -56,7 +57,12 @@ def _evidence(store: SqlStore, standing: Standing) -> list[str]:
 
 
 def _name(store: SqlStore, number: str, now: Instant) -> list[str]:
-    name = kyc.display_name(store, number, now)
+    delay = Vetting(store.setting("vetting") or "instant").propagation(number)
+    name = kyc.display_name(store, number, now, delay)
+    if name is None and (coming := kyc.display_name(store, number, now)):
+        return [
+            f"name none yet: {coming!r} is approved and on its way, 48 to 72 hours (CNAM guide)"
+        ]
     if name:
         return [f"name {name!r}: an approved CNAM product vouches for it"]
     return ["name none: no approved CNAM product has this number; carriers show city and state"]

@@ -5,27 +5,29 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import anyio
 import anyio.to_thread
+import msgspec
 from starlette.types import ASGIApp
 
 from phonotary import sids
 from phonotary.access.accounts import Account
-from phonotary.bootstrap.controls import Controls, keep_pristine
+from phonotary.bootstrap.controls import PRISTINE, Controls, keep_pristine
 from phonotary.bootstrap.seed import Seeded, first_account
 from phonotary.bootstrap.standing import Standings
 from phonotary.bootstrap.together import Together
 from phonotary.bootstrap.work import Worker
 from phonotary.clock import Clock, Instant
 from phonotary.config import Settings
-from phonotary.errors import Refused
+from phonotary.errors import Reason, Refused
 from phonotary.events import Job
 from phonotary.shaken import certificates
 from phonotary.shaken.certificates import SigningCredential
 from phonotary.shaken.signing import CredentialOutOfDate
-from phonotary.storage import jobs, migrate
+from phonotary.storage import jobs, migrate, snapshot
 from phonotary.storage.database import Database, Outcome
 from phonotary.storage.store import SqlStore
 from phonotary.trusthub.filing import VET, Vetting
@@ -203,9 +205,13 @@ def open_hub(settings: Settings) -> Hub:
             jobs.release(store)
         clock.advanced = int(store.setting("clock_advanced") or 0)
         token_secret = _kept_secret(store, "token_secret")
+        store.put_setting("vetting", settings.vetting)
         password = settings.reviewer_password or _kept_secret(store, "reviewer_password")
         if not settings.sandbox:
             return token_secret, password, None, None
+        if settings.state_file and store.setting(PRISTINE) is None:
+            snapshot.load(store, _state(settings.state_file))
+            clock.advanced = int(store.setting("clock_advanced") or 0)
         seeded = first_account(store, settings, clock.now())
         keep_pristine(store)
         return token_secret, password, seeded, seed
@@ -222,6 +228,14 @@ def open_hub(settings: Settings) -> Hub:
         reviewer_password=reviewer_password,
         seed=seed,
     )
+
+
+def _state(file: Path) -> Any:
+    """A dumped state; Refused in one sentence when the file holds none."""
+    try:
+        return msgspec.json.decode(file.read_bytes())
+    except (OSError, msgspec.DecodeError) as error:
+        raise Refused(Reason.INVALID_PARAMETER, f"{file} holds no state: {error}") from error
 
 
 def _another_start(store: SqlStore, seed: int | None) -> int | None:

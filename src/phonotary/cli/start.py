@@ -51,6 +51,7 @@ class Start:
     expose: bool
     ready_file: Path | None
     seed: int | None
+    state: Path | None
     offline: bool
     proxy_port: int
     tls_port: int
@@ -68,6 +69,7 @@ class Start:
             auth_token=credentials[1] if credentials else None,
             seed=self.seed,
             ready_file=self.ready_file,
+            state_file=self.state,
         )
 
     def require_loopback(self) -> None:

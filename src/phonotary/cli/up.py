@@ -46,6 +46,9 @@ def up(
         Path | None, typer.Option(help="Write addresses and credentials here once it serves.")
     ] = None,
     seed: Annotated[int | None, typer.Option(help="Make identifiers repeatable.")] = None,
+    state: Annotated[
+        Path | None, typer.Option(help="Start from this dump of /_sandbox/state (JSON).")
+    ] = None,
     offline: Annotated[
         bool, typer.Option(help="The proxy lets nothing leave this machine.")
     ] = False,

@@ -87,14 +87,19 @@ def account_vouched(store: Store, caller: Party, now: Instant) -> bool:
     return any(lifecycle.vouches(p, now) for p in _products_of(store, [primary]))
 
 
-def display_name(store: Store, phone_number: str, now: Instant) -> str | None:
-    """The approved CNAM display name of a number, None where nothing vouches for one."""
+def display_name(store: Store, phone_number: str, now: Instant, propagation: int = 0) -> str | None:
+    """The approved CNAM display name of a number, None where nothing vouches for one.
+
+    ``propagation`` is how many seconds a name takes from the later of approval and assignment.
+    """
     number = store.numbers.first(phone_number=phone_number)
     if number is None:
         return None
     on = bundles_with(store, number)
     for product in on:
         if product.policy_sid != policies.CNAM or not lifecycle.vouches(product, now):
+            continue
+        if propagation and _vouching_since(store, product, number) + propagation > now:
             continue
         owner = Party(product.account_sid, product.account_sid)
         profiles = assignments.profiles_of(store, product.sid)
@@ -103,6 +108,15 @@ def display_name(store: Store, phone_number: str, now: Instant) -> str | None:
         ):
             return _name_in(store, product)
     return None
+
+
+def _vouching_since(store: Store, product: Bundle, number: Number) -> Instant:
+    """Since when the product has been approved and has had this number."""
+    approvals = [e.at for e in store.history(product.sid) if e.after == lifecycle.APPROVED]
+    assigned = store.endpoint_assignments.all(
+        bundle_sid=product.sid, channel_endpoint_sid=number.sid
+    )
+    return max([*approvals[-1:], *(each.date_created for each in assigned)], default=0)
 
 
 def business_name(store: Store, profile: Bundle) -> str | None:

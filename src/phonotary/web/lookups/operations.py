@@ -32,7 +32,8 @@ def _caller_name(call: Call, tn: Tn) -> dict[str, Any]:
     """``caller_type`` is BUSINESS for every name we keep: only businesses register here."""
     name = None
     if tn.in_united_states:
-        name = standing.display_name(call.store, tn.e164, call.now)
+        delay = call.hub.vetting.propagation(tn.e164)
+        name = standing.display_name(call.store, tn.e164, call.now, delay)
     return {
         "caller_name": names.normal(name) if name else None,
         "caller_type": "BUSINESS" if name else None,

@@ -1,0 +1,130 @@
+"""Everything that waits obeys the hub's clock: review, propagation, expiry."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+
+from phonotary.testing import Sandbox, start
+from tests.compat.office import SHAKEN, Office
+
+CALL = "/stir/v1/signing"
+
+
+@pytest.fixture(scope="module")
+def running() -> Iterator[Sandbox]:
+    with start("--vetting", "delayed") as sandbox:
+        yield sandbox
+
+
+@pytest.fixture
+def office(running: Sandbox) -> Iterator[Office]:
+    running.reset()
+    account = running.account
+    with httpx.Client(
+        base_url=running.url,
+        auth=(account.account_sid, account.auth_token),
+        trust_env=False,
+    ) as http:
+        yield Office(account, http)
+
+
+def name_of(office: Office, number: str) -> str | None:
+    found = office.http.get(f"/v2/PhoneNumbers/{number}", params={"Fields": "caller_name"}).json()
+    name: str | None = found["caller_name"]["caller_name"]
+    return name
+
+
+def level_of(office: Office, number: str) -> int | str:
+    call = {
+        "attest": "A",
+        "orig": {"tn": number.lstrip("+")},
+        "dest": {"tn": ["12125551213"]},
+        "iat": int(time.time()),
+        "origid": "de305d54-75b4-431b-adb2-eb6b9e546014",
+    }
+    answer = office.http.post(CALL, json={"signingRequest": call})
+    return answer.headers.get("x-phonotary-attestation", answer.status_code)
+
+
+def test_a_profile_takes_24_hours_and_a_seal_72(running: Sandbox, office: Office) -> None:
+    number = running.account.numbers[0]
+    profile = office.profile()
+    office.assign_number(profile, number["sid"])
+    office.submit(profile)
+    running.clock.advance("23h")
+    assert office.state(profile)[0] == "pending-review"
+    running.clock.advance("1h")
+    assert office.state(profile)[0] == "twilio-approved"
+    product = office.product(SHAKEN, profile)
+    office.assign_number(product, number["sid"])
+    office.submit(product)
+    running.clock.advance("71h")
+    assert level_of(office, number["phone_number"]) == "B"
+    running.clock.advance("1h")
+    assert level_of(office, number["phone_number"]) == "A"
+
+
+def test_a_name_takes_48_to_72_hours_from_its_approval(running: Sandbox, office: Office) -> None:
+    number = running.account.numbers[0]
+    profile = office.profile()
+    office.assign_number(profile, number["sid"])
+    office.submit(profile)
+    running.clock.advance("24h")
+    product = office.cnam_product(profile, "HARBOR BOOKS")
+    office.assign_number(product, number["sid"])
+    office.submit(product)
+    running.clock.advance("24h")
+    assert office.state(product)[0] == "twilio-approved"
+    running.clock.advance("47h")
+    assert name_of(office, number["phone_number"]) is None
+    running.clock.advance("26h")
+    assert name_of(office, number["phone_number"]) == "HARBOR BOOKS"
+
+
+def test_an_approval_runs_out_after_a_year(running: Sandbox, office: Office) -> None:
+    number = running.account.numbers[0]
+    profile = office.profile()
+    office.assign_number(profile, number["sid"])
+    office.submit(profile)
+    running.clock.advance("24h")
+    product = office.cnam_product(profile, "HARBOR BOOKS")
+    office.assign_number(product, number["sid"])
+    office.submit(product)
+    running.clock.advance("364d")
+    assert name_of(office, number["phone_number"]) == "HARBOR BOOKS"
+    running.clock.advance("1d")
+    assert office.state(profile)[0] == "twilio-approved"
+    assert name_of(office, number["phone_number"]) is None
+
+
+def test_the_sandboxs_certificate_runs_out_after_a_year(running: Sandbox, office: Office) -> None:
+    number = running.account.numbers[0]["phone_number"]
+    assert level_of(office, number) == "C"
+    running.clock.advance("366d")
+    assert level_of(office, number) == 500
+
+
+def test_a_sandbox_starts_from_a_state_file(
+    running: Sandbox, office: Office, tmp_path: Path
+) -> None:
+    office.end_user("cnam_information")
+    running.clock.advance("5d")
+    file = tmp_path / "state.json"
+    file.write_text(json.dumps(running.dump()))
+    with start("--state", str(file)) as other:
+        assert other.account == running.account
+        assert other.clock.now[:10] == running.clock.now[:10]
+        listed = httpx.get(
+            f"{other.url}/v1/EndUsers",
+            auth=(other.account.account_sid, other.account.auth_token),
+            trust_env=False,
+        ).json()["results"]
+        assert "cnam_information" in {row["type"] for row in listed}
+        other.reset()
+        assert other.clock.now[:10] == running.clock.now[:10]
