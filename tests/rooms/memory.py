@@ -130,6 +130,10 @@ class MemoryStore:
     def remove_key(self, sid: str) -> None:
         self.keys.remove(sid)
 
+    def is_active(self, account_sid: str) -> bool:
+        account = self.account(account_sid)
+        return account is not None and account.status == "active"
+
     def owner_of(self, account_sid: str) -> str | None:
         account = self.accounts.get(account_sid)
         return account.owner_account_sid if account else None

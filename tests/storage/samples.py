@@ -72,7 +72,7 @@ def entity_assignment(n: int, owner: str) -> r.EntityAssignment:
 def endpoint_assignment(n: int, owner: str) -> r.ChannelEndpointAssignment:
     kind = "phone-number"
     return r.ChannelEndpointAssignment(
-        sid("RA", n), owner, sid("BU", n % 3), sid("PN", n), kind, NOW
+        sid("RA", n), owner, sid("BU", n % 3), sid("PN", n), kind, owner, NOW
     )
 
 

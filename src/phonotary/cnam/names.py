@@ -10,8 +10,6 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from phonotary.tn import Tn
-
 LONGEST = 15
 """Characters. The PSTN's name field is that wide (GR-1188), and the guide says the same."""
 
@@ -118,18 +116,6 @@ def findings(name: str) -> list[Finding]:
         sentence = "The display name contains a term that may suggest a public authority."
         found.append(Finding("prohibited", sentence, PROHIBITED))
     return found
-
-
-def ineligible(number: Tn) -> str | None:
-    """Why this number may carry no name (one sentence), or None when it may.
-
-    US long codes only: the CNAM guide leaves out Canada and, for the API, toll-free numbers.
-    """
-    if number.kind == "toll-free":
-        return "A toll-free number cannot carry a display name."
-    if not number.in_united_states:
-        return "Only numbers of the United States can carry a display name."
-    return None
 
 
 def _words(text: str) -> str:

@@ -157,6 +157,7 @@ endpoint_assignments = _kept(
     Column("bundle_sid", Sid, nullable=False),
     Column("channel_endpoint_sid", Sid, nullable=False),
     Column("channel_endpoint_type", String(32), nullable=False),
+    Column("holder_sid", Sid, nullable=False),
     Column("date_created", Instant, nullable=False),
     UniqueConstraint("bundle_sid", "channel_endpoint_sid"),
     Index(None, "bundle_sid", "seq"),

@@ -132,6 +132,10 @@ class SqlStore:
         owner: str | None = self.connection.execute(_OWNER, {"sid_": account_sid}).scalar()
         return owner
 
+    def is_active(self, account_sid: str) -> bool:
+        account = self.accounts.get(account_sid)
+        return account is not None and account.status == "active"
+
     def move(self, before: r.Bundle, after: r.Bundle) -> bool:
         return self.bundles.replace_if(after, status=before.status)
 

@@ -7,6 +7,7 @@ on is held here: a number must be on the business profile before it can be on a 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from phonotary import sids
@@ -38,6 +39,7 @@ def assign_entity(
     bundle = bundles.own(store, party, kind, bundle_sid)
     _require_open(bundle)
     object_type = _object_type(store, party, bundle, object_sid)
+    _require_one_profile(store, bundle, object_sid)
     if store.entity_assignments.first(bundle_sid=bundle_sid, object_sid=object_sid):
         raise Refused(Reason.ALREADY_ASSIGNED, f"{object_sid} is already assigned to {bundle_sid}")
     assignment = EntityAssignment(
@@ -95,23 +97,44 @@ def assign_number(
     if channel_endpoint_type != PHONE_NUMBER:
         raise Refused(Reason.INVALID_PARAMETER, f"ChannelEndpointType must be {PHONE_NUMBER}")
     number = _number(store, party, channel_endpoint_sid)
-    assigned = store.endpoint_assignments.all(channel_endpoint_sid=number.sid)
-    if any(a.bundle_sid == bundle_sid for a in assigned):
+    carriers = {a.bundle_sid for a in of_number(store, number)}
+    if bundle_sid in carriers:
         raise Refused(Reason.ALREADY_ASSIGNED, f"{number.sid} is already assigned to {bundle_sid}")
     if kind == TRUST_PRODUCT:
-        _require_on_profile(store, bundle, {a.bundle_sid for a in assigned}, number)
+        _require_on_profile(store, bundle, carriers, number)
         _require_eligible(bundle, number)
-        _require_no_other_product(store, bundle, {a.bundle_sid for a in assigned}, number)
+        _require_no_other_product(store, bundle, carriers)
+    _forget_orphan(store, bundle_sid, number)
     assignment = ChannelEndpointAssignment(
         sid=sids.mint("RA"),
         account_sid=party.sid,
         bundle_sid=bundle_sid,
         channel_endpoint_sid=number.sid,
         channel_endpoint_type=channel_endpoint_type,
+        holder_sid=number.account_sid,
         date_created=now,
     )
     store.endpoint_assignments.add(assignment)
     return assignment
+
+
+def of_number(store: Store, number: Number) -> list[ChannelEndpointAssignment]:
+    """The assignments of a number that count: those made for the account that holds it now."""
+    every = store.endpoint_assignments.all(channel_endpoint_sid=number.sid)
+    return [assignment for assignment in every if assignment.holder_sid == number.account_sid]
+
+
+def orphan_all(store: Store, number: Number) -> None:
+    """The number changes hands: what spoke for it before is listed still and counts no more, also
+    if it comes back. At Twilio, too, a moved number has to be assigned anew."""
+    for assignment in store.endpoint_assignments.all(channel_endpoint_sid=number.sid):
+        store.endpoint_assignments.replace(replace(assignment, holder_sid=""))
+
+
+def _forget_orphan(store: Store, bundle_sid: str, number: Number) -> None:
+    old = store.endpoint_assignments.first(bundle_sid=bundle_sid, channel_endpoint_sid=number.sid)
+    if old is not None:
+        store.endpoint_assignments.remove(old.sid)
 
 
 def number_assignment(
@@ -176,6 +199,19 @@ def _object_type(store: Store, party: Party, bundle: Bundle, object_sid: str) ->
     return record.type
 
 
+def _require_one_profile(store: Store, bundle: Bundle, object_sid: str) -> None:
+    """A bundle stands on one business profile: of two, one would be checked, the other used."""
+    other = store.bundles.get(object_sid) if object_sid.startswith("BU") else None
+    if other is None or other.kind != CUSTOMER_PROFILE:
+        return
+    for profile in profiles_of(store, bundle.sid):
+        if profile.sid != object_sid:
+            raise Refused(
+                Reason.OBJECT_UNKNOWN,
+                f"{bundle.sid} already has a business profile, {profile.sid}; remove that first",
+            )
+
+
 def _may_link(party: Party, other: Bundle) -> bool:
     """Its own, or its parent's primary profile, on which a subaccount's secondary stands."""
     if other.account_sid == party.sid:
@@ -216,15 +252,10 @@ def _require_eligible(product: Bundle, number: Number) -> None:
         )
 
 
-def _require_no_other_product(
-    store: Store, product: Bundle, bundle_sids: set[str], number: Number
-) -> None:
-    """What an account left behind that no longer holds the number stands in nobody's way."""
+def _require_no_other_product(store: Store, product: Bundle, bundle_sids: set[str]) -> None:
     for sid in bundle_sids:
         other = store.bundles.get(sid)
-        if other is None or other.policy_sid != product.policy_sid or other.sid == product.copy_of:
-            continue
-        if is_in_family(store, Party(other.account_sid, other.account_sid), number.account_sid):
+        if other and other.policy_sid == product.policy_sid and other.sid != product.copy_of:
             raise Refused(
                 Reason.ALREADY_ASSIGNED,
                 f"The number is already assigned to {other.sid}, a product of the same policy",

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
+from functools import lru_cache
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -17,7 +18,12 @@ from phonotary.clock import Instant
 from phonotary.errors import Reason, Refused
 from phonotary.trusthub import lifecycle, policies
 from phonotary.trusthub.ownership import changeable, not_found, readable
-from phonotary.trusthub.records import CUSTOMER_PROFILE, Bundle, Party
+from phonotary.trusthub.records import (
+    CUSTOMER_PROFILE,
+    Bundle,
+    ChannelEndpointAssignment,
+    Party,
+)
 from phonotary.trusthub.store import Ask, Page, Store
 
 PATHS = {CUSTOMER_PROFILE: "/v1/CustomerProfiles", "trust_product": "/v1/TrustProducts"}
@@ -31,6 +37,8 @@ DIRECT_CUSTOMER = (
     "Secondary Customer Profile for direct_customer can only be created through Twilio console."
 )
 _FRIENDLY_NAME_LIMIT = 255
+_BUSINESS_INFORMATION = "customer_profile_business_information"
+_PRIMARY_POLICIES = tuple(policy.sid for policy in policies.POLICIES if policy.role == "primary")
 
 
 def create(
@@ -138,9 +146,7 @@ def delete(store: Store, party: Party, kind: str, sid: str) -> None:
             f"Bundle {sid} is {bundle.status} and is not eligible for deletion",
         )
     numbers = store.endpoint_assignments.all(bundle_sid=sid)
-    # The assignment of a number that was released since is an orphan, not an active one.
-    active = any(store.numbers.get(number.channel_endpoint_sid) for number in numbers)
-    if active and kind == CUSTOMER_PROFILE:
+    if kind == CUSTOMER_PROFILE and any(_counts(store, number) for number in numbers):
         raise Refused(
             Reason.BUNDLE_HAS_NUMBERS,
             f"Bundle {sid} cannot be deleted due to active number assignment",
@@ -150,6 +156,12 @@ def delete(store: Store, party: Party, kind: str, sid: str) -> None:
     for entity in store.entity_assignments.all(bundle_sid=sid):
         store.entity_assignments.remove(entity.sid)
     store.bundles.remove(sid)
+
+
+def _counts(store: Store, assignment: ChannelEndpointAssignment) -> bool:
+    """The assignment of a number that was released or has moved since is an orphan."""
+    number = store.numbers.get(assignment.channel_endpoint_sid)
+    return number is not None and assignment.holder_sid == number.account_sid
 
 
 def provisional_copy(store: Store, party: Party, now: Instant, kind: str, sid: str) -> Bundle:
@@ -197,23 +209,31 @@ def fetch_copy(store: Store, party: Party, kind: str, sid: str) -> Bundle:
 
 
 def primary_of(store: Store, party: Party) -> Bundle | None:
-    """The primary profile that stands for a party: its own, else its owner's."""
+    """The primary profile that stands for a party: its own, else its owner's.
+
+    Of several an approved one: a second may have been begun, or the first rejected.
+    """
+    begun = None
     for account_sid in dict.fromkeys((party.sid, party.owner_sid)):
-        for policy in policies.POLICIES:
-            if policy.role != "primary":
-                continue
-            found = store.bundles.first(account_sid=account_sid, policy_sid=policy.sid)
-            if found is not None:
-                return found
-    return None
+        for policy_sid in _PRIMARY_POLICIES:
+            for bundle in store.bundles.all(account_sid=account_sid, policy_sid=policy_sid):
+                if bundle.status == lifecycle.APPROVED:
+                    return bundle
+                begun = begun or bundle
+    return begun
 
 
 def primary_identity(store: Store, party: Party) -> str | None:
     """``business_identity`` of the party's primary profile, None when nothing says."""
     primary = primary_of(store, party)
-    if primary is None:
-        return None
+    return identity_of(store, primary) if primary else None
+
+
+def identity_of(store: Store, primary: Bundle) -> str | None:
+    """``business_identity`` in a profile's business information."""
     for assignment in store.entity_assignments.all(bundle_sid=primary.sid):
+        if assignment.object_type != _BUSINESS_INFORMATION:
+            continue
         end_user = store.end_users.get(assignment.object_sid)
         if end_user and "business_identity" in end_user.attributes:
             return str(end_user.attributes["business_identity"])
@@ -248,7 +268,9 @@ def _name(text: str) -> str:
     return text
 
 
+@lru_cache(maxsize=4096)
 def _email(text: str) -> str:
+    """The address itself, once it is well formed. An account files many bundles with one."""
     try:
         validate_email(text, check_deliverability=False, test_environment=True)
     except EmailNotValidError as error:

@@ -14,7 +14,13 @@ from phonotary import sids
 from phonotary.clock import Instant
 from phonotary.errors import Reason, Refused
 from phonotary.events import Job, StatusChanged
-from phonotary.trusthub import bundles, lifecycle, policies, supporting_documents
+from phonotary.trusthub import (
+    assignments,
+    bundles,
+    lifecycle,
+    policies,
+    supporting_documents,
+)
 from phonotary.trusthub.lifecycle import By, Facts
 from phonotary.trusthub.records import Bundle, Party
 from phonotary.trusthub.store import Store
@@ -70,9 +76,18 @@ def set_status(
     policy = policies.find(bundle.policy_sid)
     if policy and policy.role == "primary" and not through_console:
         raise Refused(Reason.CONSOLE_ONLY, bundles.CONSOLE_ONLY)
+    if policy and policy.role == "secondary" and not through_console:
+        _require_isv(store, bundle)
     if status != lifecycle.PENDING:
         raise Refused(Reason.STATUS_NOT_YOURS, "User cannot perform this status update")
     return submit(store, now, bundle, vetting)
+
+
+def _require_isv(store: Store, bundle: Bundle) -> None:
+    """The rule of ``bundles.create``, asked again of the primary that is linked by now."""
+    for primary in assignments.profiles_of(store, bundle.sid):
+        if bundles.identity_of(store, primary) == "direct_customer":
+            raise Refused(Reason.CONSOLE_ONLY, bundles.DIRECT_CUSTOMER)
 
 
 def submit(store: Store, now: Instant, bundle: Bundle, vetting: Vetting) -> Bundle:

@@ -15,7 +15,7 @@ from phonotary import sids
 from phonotary.clock import Instant
 from phonotary.errors import Reason, Refused
 from phonotary.tn import Tn, parse
-from phonotary.trusthub import bundles, lifecycle
+from phonotary.trusthub import assignments, bundles, lifecycle
 from phonotary.trusthub.ownership import changeable, not_found, readable
 from phonotary.trusthub.records import Number, OutgoingCallerId, Party
 from phonotary.trusthub.store import Ask, Page, Store
@@ -117,6 +117,10 @@ def update(
             "VoiceCallerIdLookup cannot be set for this phone number",
         )
     _require_address(store, party, address_sid)
+    if new_account_sid and new_account_sid != number.account_sid:
+        if not store.is_active(new_account_sid):
+            raise Refused(Reason.ACCOUNT_NOT_ACTIVE, f"Account {new_account_sid} is not active")
+        assignments.orphan_all(store, number)
     changed = replace(
         number,
         account_sid=new_account_sid or number.account_sid,

@@ -91,6 +91,9 @@ class ChannelEndpointAssignment:
     bundle_sid: str
     channel_endpoint_sid: str
     channel_endpoint_type: str
+    holder_sid: str
+    """The account that held the number when it was assigned; empty once the number has moved. An
+    assignment counts only while its holder holds the number: it speaks of nobody else's."""
     date_created: Instant
 
 

@@ -69,17 +69,13 @@ def decide(
     store: Store, now: Instant, bundle: Bundle, verdict: Verdict, by: By, reviewer: str = ""
 ) -> Bundle:
     """pending-review → in-review → approved or rejected: two moves, two events, two callbacks."""
-    who = f"{by}:{reviewer}" if reviewer else str(by)
+    who = _who(by, reviewer)
     if bundle.status == lifecycle.PENDING:
-        claimed = replace(
-            bundle, status=lifecycle.step(bundle.status, "claim", by, Facts()), date_updated=now
-        )
-        filing.advance(store, bundle, claimed, who, now)
-        bundle = claimed
+        bundle = take(store, now, bundle, "claim", by, reviewer)
     action = "approve" if verdict.approve else "reject"
     facts = Facts(
         compliant=verdict.approve and _compliant(store, bundle),
-        own_filing=reviewer != "" and reviewer == bundle.account_sid,
+        own_filing=reviewer.lower() in (bundle.account_sid.lower(), bundle.email.lower()),
         codes=_known(verdict.codes),
         because=verdict.because,
     )
@@ -96,6 +92,20 @@ def decide(
     paper = supporting_documents.APPROVED if approved else supporting_documents.REJECTED
     supporting_documents.follow(store, bundle.sid, paper, now)
     return after
+
+
+def take(
+    store: Store, now: Instant, bundle: Bundle, action: str, by: By, reviewer: str = ""
+) -> Bundle:
+    """``claim`` a bundle for review, or ``release`` it to whoever comes next."""
+    target = lifecycle.step(bundle.status, action, by, Facts())
+    after = replace(bundle, status=target, date_updated=now)
+    filing.advance(store, bundle, after, _who(by, reviewer), now)
+    return after
+
+
+def _who(by: By, reviewer: str) -> str:
+    return f"{by}:{reviewer}" if reviewer else str(by)
 
 
 def suspend(store: Store, now: Instant, bundle: Bundle, reviewer: str, because: str) -> Bundle:

@@ -39,6 +39,7 @@ def of_number(store: Store, phone_number: str, caller: Party, now: Instant) -> N
     if number is not None and not is_in_family(store, caller, number.account_sid):
         number = None
     on = bundles_with(store, number) if number else []
+    right = number is not None and store.is_active(number.account_sid)
     profiles = [b for b in on if b.kind == CUSTOMER_PROFILE]
     carrying = _best([b for b in on if b.policy_sid == policies.SHAKEN_STIR], now)
     # A product that speaks for the profile but lacks the number is worth naming: it is one step
@@ -50,9 +51,9 @@ def of_number(store: Store, phone_number: str, caller: Party, now: Instant) -> N
     return NumberStanding(
         phone_number=phone_number,
         number=number,
-        right_valid=number is not None and _right_holds(store, number, product, profile),
+        right_valid=right,
         profile=profile,
-        profile_vouching=profile is not None and lifecycle.vouches(profile, now),
+        profile_vouching=profile is not None and vouches(store, profile, now),
         number_on_profile=profile is not None and any(b.sid == profile.sid for b in on),
         product=product,
         product_vouching=product is not None and lifecycle.vouches(product, now),
@@ -63,10 +64,21 @@ def of_number(store: Store, phone_number: str, caller: Party, now: Instant) -> N
 
 
 def bundles_with(store: Store, number: Number) -> list[Bundle]:
-    """Every bundle the number is assigned to."""
-    every = store.endpoint_assignments.all(channel_endpoint_sid=number.sid)
-    found = (store.bundles.get(assignment.bundle_sid) for assignment in every)
+    """Every bundle the number is assigned to, for the account that holds it now."""
+    counting = assignments.of_number(store, number)
+    found = (store.bundles.get(assignment.bundle_sid) for assignment in counting)
     return [bundle for bundle in found if bundle]
+
+
+def vouches(store: Store, profile: Bundle, now: Instant) -> bool:
+    """Whether a business profile vouches: it is approved, and so is what it stands on. Whoever
+    loses the primary profile loses what its customers' profiles had from it."""
+    policy = policies.find(profile.policy_sid)
+    if policy is None or not lifecycle.vouches(profile, now):
+        return False
+    if not policy.supporting_profiles:
+        return True
+    return any(lifecycle.vouches(p, now) for p in assignments.profiles_of(store, profile.sid))
 
 
 def _products_of(store: Store, profiles: list[Bundle]) -> list[Bundle]:
@@ -93,7 +105,7 @@ def display_name(store: Store, phone_number: str, now: Instant, propagation: int
     ``propagation`` is how many seconds a name takes from the later of approval and assignment.
     """
     number = store.numbers.first(phone_number=phone_number)
-    if number is None:
+    if number is None or not store.is_active(number.account_sid):
         return None
     on = bundles_with(store, number)
     for product in on:
@@ -101,11 +113,8 @@ def display_name(store: Store, phone_number: str, now: Instant, propagation: int
             continue
         if propagation and _vouching_since(store, product, number) + propagation > now:
             continue
-        owner = Party(product.account_sid, product.account_sid)
         profiles = assignments.profiles_of(store, product.sid)
-        if is_in_family(store, owner, number.account_sid) and any(
-            lifecycle.vouches(p, now) and any(b.sid == p.sid for b in on) for p in profiles
-        ):
+        if any(vouches(store, p, now) and any(b.sid == p.sid for b in on) for p in profiles):
             return _name_in(store, product)
     return None
 
@@ -143,14 +152,3 @@ def _best(candidates: list[Bundle], now: Instant) -> Bundle | None:
         candidates, key=lambda b: (lifecycle.vouches(b, now), b.date_created), reverse=True
     )
     return ordered[0] if ordered else None
-
-
-def _right_holds(
-    store: Store, number: Number, product: Bundle | None, profile: Bundle | None
-) -> bool:
-    for bundle in (product, profile):
-        if bundle is not None:
-            owner = Party(bundle.account_sid, bundle.account_sid)
-            if not is_in_family(store, owner, number.account_sid):
-                return False
-    return True

@@ -73,6 +73,10 @@ class Store(Protocol):
         """The account that owns this one (itself, for a parent); None when there is none."""
         ...
 
+    def is_active(self, account_sid: str) -> bool:
+        """Whether the account exists and is neither suspended nor closed."""
+        ...
+
     def move(self, before: r.Bundle, after: r.Bundle) -> bool:
         """Save a change of status, unless somebody else changed it first (then False)."""
         ...

@@ -8,7 +8,6 @@ import re
 import pytest
 
 from phonotary.cnam import names
-from phonotary.tn import Tn
 
 
 def rules(name: str) -> list[str]:
@@ -101,33 +100,3 @@ def test_the_form_rules_are_the_guide_s_expression() -> None:
         text = re.sub(" +", " ", name.strip())
         fits = re.fullmatch("[A-Za-z][A-Za-z0-9., ]{0,14}", text) is not None
         assert fits == form.isdisjoint(rules(name)), repr(name)
-
-
-def test_a_us_long_code_may_carry_a_name() -> None:
-    assert names.ineligible(Tn("+14155550123", "US", "local", "(415) 555-0123")) is None
-    assert names.ineligible(Tn("+17872345678", "PR", "local", "(787) 234-5678")) is None
-
-
-@pytest.mark.parametrize(
-    ("number", "sentence"),
-    [
-        (
-            Tn("+18005550123", "US", "toll-free", "(800) 555-0123"),
-            "A toll-free number cannot carry a display name.",
-        ),
-        (
-            Tn("+14165550123", "CA", "local", "(416) 555-0123"),
-            "Only numbers of the United States can carry a display name.",
-        ),
-        (
-            Tn("+442079460123", "GB", "local", "020 7946 0123"),
-            "Only numbers of the United States can carry a display name.",
-        ),
-        (
-            Tn("+11235550123", "", "local", "(123) 555-0123"),
-            "Only numbers of the United States can carry a display name.",
-        ),
-    ],
-)
-def test_other_numbers_may_not(number: Tn, sentence: str) -> None:
-    assert names.ineligible(number) == sentence

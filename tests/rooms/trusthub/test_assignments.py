@@ -260,3 +260,17 @@ def test_a_subaccount_links_to_nothing_else_of_its_parents(
     for held in (office.draft(store, parent, policies.SECONDARY), office.draft(store, parent)):
         with refused(Reason.OBJECT_UNKNOWN):
             join(store, child, other, held.sid)
+
+
+@pytest.mark.parametrize("policy", [policies.CNAM, policies.SHAKEN_STIR, policies.SECONDARY])
+def test_a_bundle_stands_on_one_business_profile(
+    store: MemoryStore, parent: Party, policy: str
+) -> None:
+    bundle = office.draft(store, parent, policy)
+    first, second = (office.profile(store, parent) for _ in range(2))
+    office.assigned(store, parent, bundle, first.sid)
+    with office.refused(Reason.OBJECT_UNKNOWN):
+        office.assigned(store, parent, bundle, second.sid)
+    # A profile that is gone leaves its place to another.
+    store.bundles.remove(first.sid)
+    office.assigned(store, parent, bundle, second.sid)

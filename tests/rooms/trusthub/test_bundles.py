@@ -244,3 +244,14 @@ def test_the_parents_primary_stands_for_its_subaccount(
 def test_address_sids_come_as_text_or_as_a_list(value: object, found: tuple[str, ...]) -> None:
     assert bundles.address_sids({"address_sids": value}) == found
     assert bundles.address_sids({}) == ()
+
+
+def test_an_approved_primary_stands_before_one_that_was_begun_earlier(
+    store: MemoryStore, parent: Party, child: Party
+) -> None:
+    begun = office.draft(store, child, policies.PRIMARY)
+    assert bundles.primary_of(store, child) == begun
+    parents = office.approved(store, office.profile(store, parent))
+    assert bundles.primary_of(store, child) == parents
+    own = office.approved(store, office.profile(store, child))
+    assert bundles.primary_of(store, child) == own

@@ -139,3 +139,36 @@ def test_the_customer_is_told_where_the_bundle_says(store: MemoryStore, parent: 
 def test_nobody_is_told_where_no_callback_is_asked_for(store: MemoryStore, parent: Party) -> None:
     filing.submit(store, NOW, office.draft(store, parent), MANUAL)
     assert store.jobs == {}
+
+
+def test_a_secondary_under_a_direct_customers_primary_is_not_filed_over_the_api(
+    store: MemoryStore, parent: Party
+) -> None:
+    """Also where the draft was there before the primary said what it is."""
+    secondary = office.profile(store, parent, policies.SECONDARY)
+    primary = office.approved(
+        store, office.profile(store, parent, policies.PRIMARY, "direct_customer")
+    )
+    office.assigned(store, parent, secondary, primary.sid)
+    with office.refused(Reason.CONSOLE_ONLY) as caught:
+        filing.set_status(
+            store,
+            parent,
+            NOW,
+            secondary.kind,
+            secondary.sid,
+            "pending-review",
+            office.MANUAL,
+        )
+    assert caught.value.because == bundles.DIRECT_CUSTOMER
+    filed = filing.set_status(
+        store,
+        parent,
+        NOW,
+        secondary.kind,
+        secondary.sid,
+        "pending-review",
+        office.MANUAL,
+        through_console=True,
+    )
+    assert filed.status == "pending-review"

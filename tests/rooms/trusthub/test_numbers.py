@@ -179,3 +179,14 @@ def test_a_caller_id_is_recorded_once_and_renamed(store: MemoryStore, parent: Pa
     renamed = numbers.rename_caller_id(store, parent, LATER, kept.sid, "Desk")
     assert numbers.rename_caller_id(store, parent, LATER, kept.sid, None) == renamed
     assert numbers.caller_id(store, parent, kept.sid) == renamed
+
+
+def test_a_number_moves_to_no_account_that_is_not_active(
+    store: MemoryStore, parent: Party, child: Party, kept: Number
+) -> None:
+    account = store.account(child.sid)
+    assert account is not None
+    store.replace_account(replace(account, status="closed"))
+    with refused(Reason.ACCOUNT_NOT_ACTIVE):
+        numbers.update(store, parent, NOW, kept.sid, new_account_sid=child.sid)
+    assert store.numbers.get(kept.sid) == kept

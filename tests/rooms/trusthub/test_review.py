@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -168,3 +168,25 @@ def test_a_suspension_ends_the_approval_and_needs_a_reason(
         review.suspend(store, LATER, after, "rita", "Again.")
     with refused(Reason.LOST_RACE):
         review.suspend(store, LATER, bundle, "rita", "Late.")
+
+
+def test_a_bundle_is_taken_and_given_back(store: MemoryStore, parent: Party) -> None:
+    waiting = submitted(store, parent)
+    taken = review.take(store, NOW, waiting, "claim", By.REVIEWER, "rita")
+    assert taken.status == "in-review"
+    with refused(Reason.STATUS_NOT_YOURS):
+        review.take(store, NOW, taken, "claim", By.REVIEWER, "tom")
+    given_back = review.take(store, NOW, taken, "release", By.REVIEWER, "rita")
+    assert given_back.status == "pending-review"
+    assert [change.by for change in store.history(waiting.sid)][-2:] == ["reviewer:rita"] * 2
+
+
+@pytest.mark.parametrize("change", [str.lower, str.upper])
+def test_whoever_filed_it_does_not_approve_it_under_any_spelling(
+    store: MemoryStore, parent: Party, change: Callable[[str], str]
+) -> None:
+    for name in ("account_sid", "email"):
+        waiting = submitted(store, parent)
+        reviewer = change(getattr(waiting, name))
+        with refused(Reason.OWN_FILING):
+            review.decide(store, NOW, waiting, review.Verdict(True), By.REVIEWER, reviewer)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import pytest
+
 from phonotary.trusthub import numbers, policies, standing
 from phonotary.trusthub.records import Bundle, Number, Party
 from phonotary.trusthub.standing import NumberStanding
@@ -91,17 +93,65 @@ def test_an_approval_that_expires_stops_vouching(store: MemoryStore, parent: Par
     assert (found.profile_vouching, found.product_vouching, found.account_vouched) == (False,) * 3
 
 
-def test_a_number_that_changed_hands_lost_its_right(
+@pytest.mark.parametrize("down", [True, False], ids=["to a subaccount", "to the parent"])
+def test_a_number_that_changed_hands_keeps_nothing_of_the_old_customer(
+    store: MemoryStore, parent: Party, child: Party, down: bool
+) -> None:
+    old, new = (parent, child) if down else (child, parent)
+    profile, product = office.approved_pair(store, old)
+    number = office.number(store, old)
+    for bundle in (profile, product):
+        office.on(store, old, bundle, number)
+    assert of(store, number, old).number_on_product
+    numbers.update(store, old, NOW, number.sid, new_account_sid=new.sid)
+    for caller in (old, new):
+        found = of(store, number, caller)
+        assert (found.profile, found.number_on_profile, found.number_on_product) == (
+            None,
+            False,
+            False,
+        )
+    # Coming back revives nothing: it has to be assigned anew, and can be.
+    numbers.update(store, new, NOW, number.sid, new_account_sid=old.sid)
+    assert not of(store, number, old).number_on_profile
+    for bundle in (profile, product):
+        office.on(store, old, bundle, number)
+    assert of(store, number, old).number_on_product
+    assert len(store.endpoint_assignments.all(channel_endpoint_sid=number.sid)) == 2
+
+
+def test_a_number_of_an_account_that_is_not_active_has_no_right(
     store: MemoryStore, parent: Party, child: Party
 ) -> None:
-    store_profile, product = office.approved_pair(store, child)
+    profile, product = office.approved_pair(store, parent)
     number = office.number(store, child)
-    office.on(store, child, store_profile, number)
-    office.on(store, child, product, number)
-    assert of(store, number, child).right_valid
-    numbers.update(store, child, NOW, number.sid, new_account_sid=parent.sid)
+    for bundle in (profile, product):
+        office.on(store, parent, bundle, number)
+    assert of(store, number, parent).right_valid
+    account = store.account(child.sid)
+    assert account is not None
+    store.replace_account(replace(account, status="suspended"))
     assert not of(store, number, parent).right_valid
-    assert of(store, number, child).number is None
+
+
+def test_a_customers_profile_falls_with_the_primary_it_stands_on(
+    store: MemoryStore, parent: Party
+) -> None:
+    primary = office.approved(store, office.profile(store, parent))
+    secondary = office.profile(store, parent, policies.SECONDARY, "direct_customer")
+    office.assigned(store, parent, secondary, primary.sid)
+    office.approved(store, secondary)
+    product = office.approved(store, office.product(store, parent, secondary))
+    number = office.number(store, parent)
+    for bundle in (secondary, product):
+        office.on(store, parent, bundle, number)
+    assert of(store, number, parent).profile_vouching
+    office.forced(store, primary, "twilio-rejected")
+    assert not of(store, number, parent).profile_vouching
+    office.forced(store, primary, "twilio-approved")
+    assert of(store, number, parent).profile_vouching
+    store.bundles.remove(primary.sid)
+    assert not of(store, number, parent).profile_vouching
 
 
 def test_a_product_that_lacks_the_number_is_named_all_the_same(
@@ -156,10 +206,20 @@ def test_an_approved_name_is_shown_until_something_ends_it(
     assert standing.display_name(store, number.phone_number, cnam.valid_until) is None
 
 
+@pytest.mark.parametrize("down", [True, False], ids=["to a subaccount", "to the parent"])
 def test_a_name_does_not_follow_a_number_that_changed_hands(
-    store: MemoryStore, parent: Party, child: Party
+    store: MemoryStore, parent: Party, child: Party, down: bool
 ) -> None:
-    _, _, number = named(store, child, "ACME PLUMBING")
+    old, new = (parent, child) if down else (child, parent)
+    _, _, number = named(store, old, "ACME PLUMBING")
     assert standing.display_name(store, number.phone_number, NOW) == "ACME PLUMBING"
-    numbers.update(store, child, NOW, number.sid, new_account_sid=parent.sid)
+    numbers.update(store, old, NOW, number.sid, new_account_sid=new.sid)
+    assert standing.display_name(store, number.phone_number, NOW) is None
+
+
+def test_a_number_of_a_closed_account_has_no_name(store: MemoryStore, child: Party) -> None:
+    _, _, number = named(store, child, "ACME PLUMBING")
+    account = store.account(child.sid)
+    assert account is not None
+    store.replace_account(replace(account, status="closed"))
     assert standing.display_name(store, number.phone_number, NOW) is None

@@ -16,6 +16,7 @@ from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
 from phonotary.access.accounts import same
+from phonotary.clock import Instant
 from phonotary.errors import Reason, Refused
 from phonotary.storage.store import SqlStore
 from phonotary.trusthub import codes, evaluation, facts, policies, review
@@ -108,10 +109,7 @@ def _decide(hub: Any) -> Any:
 
             def work(store: SqlStore) -> Response:
                 bundle = _bundle(store, request)
-                if form.get("decision") == "suspend":
-                    review.suspend(store, hub.now(), bundle, reviewer, verdict.because)
-                else:
-                    review.decide(store, hub.now(), bundle, verdict, By.REVIEWER, reviewer)
+                _act(store, hub.now(), bundle, form.get("decision", ""), verdict, reviewer)
                 return RedirectResponse(f"/console/reviews/{bundle.sid}", 303)
 
             answer: Response = await hub.write(work)
@@ -123,6 +121,25 @@ def _decide(hub: Any) -> Any:
             return page("refused.html", 400, because=refused.because)
 
     return decide
+
+
+def _act(
+    store: SqlStore,
+    now: Instant,
+    bundle: Bundle,
+    decision: str,
+    verdict: review.Verdict,
+    reviewer: str,
+) -> None:
+    """One button of the desk."""
+    if decision == "suspend":
+        review.suspend(store, now, bundle, reviewer, verdict.because)
+    elif decision in ("claim", "release"):
+        review.take(store, now, bundle, decision, By.REVIEWER, reviewer)
+    elif decision in ("approve", "reject"):
+        review.decide(store, now, bundle, verdict, By.REVIEWER, reviewer)
+    else:
+        raise Refused(Reason.INVALID_PARAMETER, "Choose one of the desk's buttons")
 
 
 def _verdict(form: dict[str, str]) -> review.Verdict:

@@ -36,12 +36,13 @@ class Recorder:
         if scope["type"] != "http" or scope["path"].startswith(("/_sandbox", "/console", "/certs")):
             await self._app(scope, receive, send)
             return
-        entry = self._log.open(self._now(), scope, dict(scope["headers"]))
+        entry = self._log.open(self._now(), scope)
         started = time.perf_counter()
         try:
             await self._serve(entry, scope, _listening(entry, receive), _speaking(entry, send))
         finally:
             entry.milliseconds = (time.perf_counter() - started) * 1000
+            self._log.close(entry)
 
     async def _serve(self, entry: Entry, scope: Scope, receive: Receive, send: Send) -> None:
         fault = self._faults.strike(entry.method, entry.path) if self._faults.rules else None
@@ -72,8 +73,7 @@ class Recorder:
 def _listening(entry: Entry, receive: Receive) -> Receive:
     async def listen() -> Message:
         message = await receive()
-        if len(entry.request_body) < BODY:
-            entry.request_body += message.get("body", b"")[: BODY - len(entry.request_body)]
+        entry.request_body = _kept(entry.request_body, message.get("body", b""))
         return message
 
     return listen
@@ -83,11 +83,18 @@ def _speaking(entry: Entry, send: Send) -> Send:
     async def speak(message: Message) -> None:
         if message["type"] == "http.response.start":
             entry.status = message["status"]
-        elif len(entry.response_body) < BODY:
-            entry.response_body += message.get("body", b"")[: BODY - len(entry.response_body)]
+        else:
+            entry.response_body = _kept(entry.response_body, message.get("body", b""))
         await send(message)
 
     return speak
+
+
+def _kept(so_far: bytes, more: bytes) -> bytes:
+    """A body up to its bound. One that comes whole and is small is kept as it is, not copied."""
+    if not so_far and len(more) <= BODY:
+        return more
+    return so_far + more[: BODY - len(so_far)]
 
 
 async def _drain(receive: Receive) -> None:

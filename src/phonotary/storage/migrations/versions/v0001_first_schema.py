@@ -132,6 +132,7 @@ def upgrade() -> None:
         sa.Column("bundle_sid", sa.String(length=34), nullable=False),
         sa.Column("channel_endpoint_sid", sa.String(length=34), nullable=False),
         sa.Column("channel_endpoint_type", sa.String(length=32), nullable=False),
+        sa.Column("holder_sid", sa.String(length=34), nullable=False),
         sa.Column("date_created", sa.BigInteger(), nullable=False),
         sa.PrimaryKeyConstraint("seq", name=op.f("pk_channel_endpoint_assignments")),
         sa.UniqueConstraint(
