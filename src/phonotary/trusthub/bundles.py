@@ -7,15 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
-from functools import lru_cache
 from typing import Any
 from urllib.parse import urlsplit
-
-from email_validator import EmailNotValidError, validate_email
 
 from phonotary import sids
 from phonotary.clock import Instant
 from phonotary.errors import Reason, Refused
+from phonotary.trusthub import email as email_address
 from phonotary.trusthub import lifecycle, policies
 from phonotary.trusthub.ownership import changeable, not_found, readable
 from phonotary.trusthub.records import (
@@ -75,7 +73,7 @@ def create(
         policy_sid=policy_sid,
         friendly_name=_name(friendly_name),
         status=lifecycle.DRAFT,
-        email=_email(email),
+        email=email_address.required(email),
         status_callback=_callback(status_callback),
         valid_until=None,
         errors=(),
@@ -123,7 +121,7 @@ def update(
     changed = replace(
         bundle,
         friendly_name=bundle.friendly_name if friendly_name is None else _name(friendly_name),
-        email=bundle.email if email is None else _email(email),
+        email=bundle.email if email is None else email_address.required(email),
         status_callback=bundle.status_callback
         if status_callback is None
         else _callback(status_callback),
@@ -265,16 +263,6 @@ def _name(text: str) -> str:
             Reason.INVALID_FRIENDLY_NAME,
             f"FriendlyName must be 1..{_FRIENDLY_NAME_LIMIT} characters",
         )
-    return text
-
-
-@lru_cache(maxsize=4096)
-def _email(text: str) -> str:
-    """The address itself, once it is well formed. An account files many bundles with one."""
-    try:
-        validate_email(text, check_deliverability=False, test_environment=True)
-    except EmailNotValidError as error:
-        raise Refused(Reason.INVALID_PARAMETER, f"Email is not valid: {error}") from error
     return text
 
 
