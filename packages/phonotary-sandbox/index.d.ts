@@ -59,7 +59,7 @@ export class Sandbox {
     clear(): Promise<unknown>;
   };
   readonly stop: () => Promise<void>;
-  reset(): Promise<void>;
+  reset(account?: Account): Promise<void>;
   dump(): Promise<unknown>;
   load(state: unknown): Promise<void>;
   openAccount(friendlyName?: string): Promise<Account>;

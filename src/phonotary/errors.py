@@ -30,6 +30,7 @@ class Reason(StrEnum):
     INVALID_PAGE_TOKEN = auto()
     CONFLICT = auto()
     LOST_RACE = auto()
+    UNAVAILABLE = auto()
     # Bundles and what belongs to them.
     CONSOLE_ONLY = auto()
     STATUS_UNKNOWN = auto()

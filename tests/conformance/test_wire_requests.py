@@ -46,12 +46,30 @@ LISTS = [PROFILES, "/v1/Policies", "/v1/EndUserTypes", "/2010-04-01/Accounts.jso
         "PageToken=%00",
         "PageToken=%F0%9F%92%A9",
         "PageToken=PA-1",
+        "PageToken=PA0",
+        "PageToken=PA1",
+        "PageToken=PA%C2%B2",
+        "PageToken=PA%D9%A3",
+        "PageToken=PA" + "9" * 5000,
+        "PageToken=PA" + "0" * 28,
         "PageToken=" + "A" * 4000,
         "PageToken=" + base64.b64encode(b'["x",1]').decode(),
     ],
 )
 def test_a_page_nobody_was_sent_to_is_21481(desk: Desk, path: str, query: str) -> None:
     assert request(desk.hub, "GET", f"{path}?{query}").error == (400, 21481)
+
+
+@pytest.mark.parametrize("path", LISTS)
+@pytest.mark.parametrize("other", ["/v1/Policies", "/v1/EndUserTypes"])
+def test_a_token_of_another_list_is_21481(desk: Desk, path: str, other: str) -> None:
+    url = request(desk.hub, "GET", f"{other}?PageSize=1").json["meta"]["next_page_url"]
+    query = url.partition("?")[2]
+    answer = request(desk.hub, "GET", f"{path}?{query}")
+    if path == other:
+        assert answer.json["meta"]["page"] == 1
+    else:
+        assert answer.error == (400, 21481)
 
 
 @pytest.mark.parametrize(
@@ -80,6 +98,11 @@ def test_a_method_nobody_documented_is_405(desk: Desk, method: str, path: str) -
     assert answer.status == 405
     assert answer.headers["allow"] == "GET, POST"
     assert answer.body == b"" if method == "HEAD" else answer.error == (405, 20004)
+
+
+def test_browsers_are_promised_only_methods_that_work(desk: Desk) -> None:
+    answer = request(desk.hub, "GET", PROFILES)
+    assert answer.headers["access-control-allow-methods"] == "GET, POST, DELETE"
 
 
 def test_a_target_may_be_a_whole_url(desk: Desk) -> None:

@@ -113,6 +113,35 @@ def test_a_receiver_that_never_answers_well_is_given_up(
         assert len({got.token for got in receiver.got}) == 3
 
 
+def test_every_retry_that_falls_due_on_the_way_is_made(
+    instant: Sandbox, receiver: Receiver
+) -> None:
+    receiver.answers = [500] * 50
+    with instant.client() as http:
+        office = Office(instant.hub, http)
+        office.submit(told(office, linked_product(office), receiver))
+        receiver.wait_for(lambda got: len(got) >= 3)
+        advance(http, "2h")
+        assert len(receiver.got) == 3 * 5
+        advance(http, "70h")
+        assert len(receiver.got) == 3 * 6
+        advance(http, "72h")
+    assert len(receiver.got) == 3 * 6
+
+
+def test_a_retry_that_does_well_on_the_way_is_the_last(
+    instant: Sandbox, receiver: Receiver
+) -> None:
+    receiver.answers = [500] * 6
+    with instant.client() as http:
+        office = Office(instant.hub, http)
+        bundle = told(office, linked_product(office), receiver)
+        office.submit(bundle)
+        receiver.wait_for(lambda got: len(got) >= 3)
+        advance(http, "72h")
+        heard(receiver, bundle, *[PENDING, IN_REVIEW, APPROVED] * 3)
+
+
 def test_a_callback_that_cannot_be_made_holds_up_no_other(
     instant: Sandbox, receiver: Receiver
 ) -> None:

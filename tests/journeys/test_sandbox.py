@@ -211,10 +211,106 @@ def test_the_log_has_bodies_and_no_secret(sandbox: Sandbox) -> None:
     assert entry["answer"]["friendly_name"] == "seen"
     assert entry["account"] == sandbox.account.account_sid
     assert sandbox.account.auth_token not in json.dumps(sandbox.log.search())
+    assert sandbox.log.search(contains=sandbox.account.auth_token) == []
     with pytest.raises(ValueError, match="2 requests match, not 5"):
         with client(sandbox) as http:
             end_user(http, "again")
         sandbox.command("GET", "requests", None, path="/v1/*", expect="5")
+
+
+def test_the_log_hides_every_secret_that_passes(sandbox: Sandbox) -> None:
+    root = f"/2010-04-01/Accounts/{sandbox.account.account_sid}"
+    client_id, client_secret = "OQ" + "0" * 32, "f" * 32
+    token = {"grant_type": "client_credentials", "client_id": client_id}
+    ein = "98-7654321"
+    attributes = json.dumps({"business_registration_number": ein, "business_name": "Harbor"})
+    with client(sandbox) as http:
+        assert http.get(f"{root}.json").json()["auth_token"] == sandbox.account.auth_token
+        key = http.post(f"{root}/Keys.json", data={"FriendlyName": "k"}).json()
+        http.post("/v2/token", data={**token, "client_secret": client_secret})
+        opened = http.post(
+            "/v1/ComplianceInquiries/Customers/Initialize",
+            data={"PrimaryProfileSid": sandbox.account.primary_profile_sid or ""},
+        ).json()
+        business = {"FriendlyName": "b", "Type": "customer_profile_business_information"}
+        made = http.post("/v1/EndUsers", data={**business, "Attributes": attributes})
+        assert made.json()["attributes"]["business_registration_number"] == ein
+    secrets = (
+        sandbox.account.auth_token,
+        key["secret"],
+        client_secret,
+        opened["inquiry_session_token"],
+        ein,
+    )
+    shown = json.dumps(sandbox.log.search())
+    for secret in secrets:
+        assert len(secret) >= 10
+        assert secret not in shown
+        assert sandbox.log.search(contains=secret) == []
+    assert opened["inquiry_session_token"] in opened["url"]
+    assert len(sandbox.log.search(contains="Harbor")) == 1
+    assert len(sandbox.log.search(contains=client_id)) == 1
+
+
+def test_one_account_is_reset_and_no_other_notices(sandbox: Sandbox) -> None:
+    one, other = sandbox.open_account(), sandbox.open_account()
+    sandbox.clock.advance("1h")
+    now = sandbox.command("GET", "clock")["advanced"]
+    sandbox.faults.add("500", account=one.account_sid, path="/v1/Policies")
+    sandbox.outcomes.hold(account_sid=one.account_sid)
+    sandbox.outcomes.hold(account_sid=other.account_sid)
+    with client(sandbox, one) as mine, client(sandbox, other) as theirs:
+        for http in (mine, theirs):
+            end_user(http, "made")
+        numbers = f"/2010-04-01/Accounts/{one.account_sid}/IncomingPhoneNumbers"
+        assert mine.delete(f"{numbers}/{one.numbers[0]['sid']}.json").status_code == 204
+        office = Office(one, mine)
+        office.submit(office.profile())
+        sandbox.reset(one)
+        assert (names(mine), names(theirs)) == ([], ["made"])
+        held = mine.get(f"{numbers}.json").json()["incoming_phone_numbers"]
+        assert {n["sid"] for n in held} == {n["sid"] for n in one.numbers}
+        primary = mine.get(f"/v1/CustomerProfiles/{one.primary_profile_sid}").json()
+        assert primary["status"] == "twilio-approved"
+        assert mine.get("/v1/Policies").status_code == 200
+        assert not sandbox.log.search(account=one.account_sid, method="POST")
+        assert len(sandbox.log.search(account=other.account_sid, method="POST")) == 1
+    rules = sandbox.command("GET", "outcomes")["outcomes"]
+    assert [rule["match"] for rule in rules] == [{"account_sid": other.account_sid}]
+    assert sandbox.command("GET", "clock")["advanced"] == now
+    for nobody in ("AC" + "0" * 32, None, 5):
+        with pytest.raises(ValueError, match="no such account"):
+            sandbox.command("POST", "reset", {"account_sid": nobody})
+
+
+def test_the_first_account_is_reset_to_what_it_began_with(sandbox: Sandbox) -> None:
+    with client(sandbox) as http:
+        sub = http.post("/2010-04-01/Accounts.json", data={"FriendlyName": "s"}).json()
+        root = f"/2010-04-01/Accounts/{sandbox.account.account_sid}"
+        sid = sandbox.account.numbers[0]["sid"]
+        moved = http.post(
+            f"{root}/IncomingPhoneNumbers/{sid}.json", data={"AccountSid": sub["sid"]}
+        )
+        assert moved.status_code == 200
+        end_user(http)
+        sandbox.reset(sandbox.account)
+        assert names(http) == []
+        held = http.get(f"{root}/IncomingPhoneNumbers.json").json()["incoming_phone_numbers"]
+        assert {n["sid"] for n in held} == {n["sid"] for n in sandbox.account.numbers}
+        assert http.get(f"/2010-04-01/Accounts/{sub['sid']}.json").status_code == 404
+
+
+def test_a_fault_strikes_one_account_or_one_key(sandbox: Sandbox) -> None:
+    other = sandbox.open_account()
+    with client(sandbox) as http, client(sandbox, other) as theirs:
+        root = f"/2010-04-01/Accounts/{sandbox.account.account_sid}"
+        key = http.post(f"{root}/Keys.json", data={"FriendlyName": "k"}).json()
+        sandbox.faults.add("503", account=key["sid"])
+        sandbox.faults.add("500", account=other.account_sid)
+        assert http.get("/v1/Policies").status_code == 200
+        assert theirs.get("/v1/Policies").status_code == 500
+        with_key = http.get("/v1/Policies", auth=(key["sid"], key["secret"]))
+        assert with_key.status_code == 503
 
 
 def test_the_log_forgets_the_oldest_first_and_can_be_cleared(sandbox: Sandbox) -> None:

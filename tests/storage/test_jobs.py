@@ -143,3 +143,4 @@ def test_the_next_due_instant_is_that_of_the_first_waiting_job(database: Databas
     assert database.read(jobs.next_due) is None
     enqueue(database, job("late", NOW + 9), job("early", NOW + 4))
     assert database.read(jobs.next_due) == NOW + 4
+    assert database.read(lambda store: jobs.next_due(store, after=NOW + 4)) == NOW + 9

@@ -201,6 +201,55 @@ def test_a_key_works_until_it_is_deleted(hub: Hub) -> None:
         assert ask(hub, key["sid"], key["secret"]) == (401, 20003)
 
 
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [
+        ("GET", ".json"),
+        ("POST", ".json"),
+        ("GET", "/{sid}.json"),
+        ("POST", "/{sid}.json"),
+        *((m, f"/{{sid}}/{k}.json") for m in ("GET", "POST") for k in ("Keys", "SigningKeys")),
+        *(
+            (m, f"/{{sid}}/{k}/{{key}}.json")
+            for m in ("GET", "POST", "DELETE")
+            for k in ("Keys", "SigningKeys")
+        ),
+    ],
+)
+def test_a_key_manages_neither_accounts_nor_keys(
+    hub: Hub, a_key: tuple[str, str], method: str, path: str
+) -> None:
+    url = f"{hub.http}/2010-04-01/Accounts{path.format(sid=hub.account_sid, key=a_key[0])}"
+    for user, password in (a_key, (a_key[0], "wrong")):
+        answer = httpx.request(method, url, auth=(user, password), trust_env=False)
+        assert (answer.status_code, answer.json()["code"]) == (401, 20003)
+    assert ask(hub, *a_key) == (200, None)
+
+
+@pytest.mark.parametrize("kind", ["IncomingPhoneNumbers", "Addresses", "OutgoingCallerIds"])
+def test_a_key_sees_what_the_account_has(hub: Hub, a_key: tuple[str, str], kind: str) -> None:
+    url = f"{hub.http}/2010-04-01/Accounts/{hub.account_sid}/{kind}.json"
+    assert httpx.get(url, auth=a_key, trust_env=False).status_code == 200
+
+
+@pytest.fixture
+def a_key(hub: Hub) -> tuple[str, str]:
+    path = f"/2010-04-01/Accounts/{hub.account_sid}/Keys.json"
+    with hub.client() as http:
+        key = http.post(path, data={"FriendlyName": "standard"}).json()
+    return key["sid"], key["secret"]
+
+
+def test_a_subaccount_lists_itself_and_a_parent_all(hub: Hub) -> None:
+    url = f"{hub.http}/2010-04-01/Accounts.json?PageSize=1000"
+    with hub.client() as http:
+        made = http.post(url, data={"FriendlyName": "lists"}).json()
+        every = [row["sid"] for row in http.get(url).json()["accounts"]]
+    own = httpx.get(url, auth=(made["sid"], made["auth_token"]), trust_env=False).json()
+    assert [row["sid"] for row in own["accounts"]] == [made["sid"]]
+    assert {made["sid"], hub.account_sid} <= set(every)
+
+
 def test_a_suspended_subaccount_is_refused_at_once_and_let_in_again(hub: Hub) -> None:
     with hub.client() as http:
         made = http.post("/2010-04-01/Accounts.json", data={"FriendlyName": "suspended"}).json()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -15,7 +16,16 @@ from starlette.types import ASGIApp
 
 from phonotary import sids
 from phonotary.access.accounts import Account
-from phonotary.bootstrap.controls import PRISTINE, Controls, keep_pristine
+from phonotary.bootstrap.controls import (
+    CLOCK,
+    DAY,
+    PRISTINE,
+    REACH,
+    STEP,
+    Controls,
+    advanced_in,
+    keep_pristine,
+)
 from phonotary.bootstrap.seed import Seeded, first_account
 from phonotary.bootstrap.standing import Standings
 from phonotary.bootstrap.together import Together
@@ -61,6 +71,8 @@ class Hub:
 
     def __post_init__(self) -> None:
         self._together = Together(self._write_each)
+        self.moving = asyncio.Lock()
+        """Held by whoever moves the clock: two at once would lose one's step."""
         self.controls = Controls(self) if self.settings.sandbox else None
 
     def now(self) -> Instant:
@@ -123,12 +135,16 @@ class Hub:
 
     async def advance(self, seconds: int) -> Instant:
         """Move the sandbox's clock, and return when all that became due has happened."""
-        now = self.clock.advance(seconds)
-        self.database.write(
-            lambda store: store.put_setting("clock_advanced", str(self.clock.advanced))
-        )
-        await self.worker.drain()
-        return now
+        async with self.moving:
+            until = self.clock.advanced + seconds
+            if seconds > STEP or until > REACH:
+                raise Refused(
+                    Reason.INVALID_PARAMETER,
+                    f"The clock moves by {STEP // DAY} days at most, and by {REACH // DAY} in all",
+                )
+            await self.write(lambda store: store.put_setting(CLOCK, str(until)))
+            await self.worker.advance(until)
+        return self.now()
 
     def caller_sid(self, headers: Mapping[str, str]) -> str | None:
         """The account behind a signing request's headers, None when they prove nobody."""
@@ -166,6 +182,10 @@ class Hub:
     def serve_at(self, origin: str) -> None:
         """Learn the hub's own address: the x5u of a sandbox's PASSporTs starts with it. A service
         signs with its provider's own certificate, from the address that provider publishes."""
+        self._learn_credential(origin)
+        self.database.serve()
+
+    def _learn_credential(self, origin: str) -> None:
         settings = self.settings
         if settings.stir_chain and settings.stir_key and settings.stir_x5u:
             chain, key = settings.stir_chain.read_bytes(), settings.stir_key.read_bytes()
@@ -203,7 +223,7 @@ def open_hub(settings: Settings) -> Hub:
         sids.seed(seed)
         if settings.sandbox:
             jobs.release(store)
-        clock.advanced = int(store.setting("clock_advanced") or 0)
+        clock.advanced = advanced_in(store)
         token_secret = _kept_secret(store, "token_secret")
         store.put_setting("vetting", settings.vetting)
         password = settings.reviewer_password or _kept_secret(store, "reviewer_password")
@@ -211,7 +231,7 @@ def open_hub(settings: Settings) -> Hub:
             return token_secret, password, None, None
         if settings.state_file and store.setting(PRISTINE) is None:
             snapshot.load(store, _state(settings.state_file))
-            clock.advanced = int(store.setting("clock_advanced") or 0)
+            clock.advanced = advanced_in(store)
         seeded = first_account(store, settings, clock.now())
         keep_pristine(store)
         return token_secret, password, seeded, seed

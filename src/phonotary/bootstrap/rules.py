@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 
+from phonotary.errors import Reason, Refused
 from phonotary.storage.store import SqlStore
 from phonotary.trusthub import outcomes
 from phonotary.trusthub.facts import facts_of
@@ -18,7 +19,13 @@ class OutcomeRules:
 
     def read(self, store: SqlStore) -> list[Outcome]:
         kept = store.setting(_NAME)
-        return [outcomes.read(rule) for rule in json.loads(kept)] if kept else []
+        try:
+            rules = json.loads(kept) if kept else []
+        except ValueError:
+            rules = None
+        if not isinstance(rules, list):
+            raise Refused(Reason.INVALID_PARAMETER, "The kept outcomes are not a list of rules")
+        return [outcomes.read(rule) for rule in rules]
 
     def keep(self, store: SqlStore, rules: Sequence[Outcome]) -> None:
         store.put_setting(_NAME, json.dumps([outcomes.shown(rule) for rule in rules]))

@@ -11,6 +11,7 @@ import asyncio
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from phonotary.errors import Reason, Refused
 from phonotary.storage.database import Outcome
 from phonotary.storage.store import SqlStore
 
@@ -18,6 +19,8 @@ Work = Callable[[SqlStore], Any]
 
 # How many share at most, so that the first does not wait for long and the loop is not held up.
 _MOST = 64
+# Seconds that writers wait for another program's lock in all, and between two looks at it.
+_PATIENCE, _BETWEEN = 3.0, 0.1
 
 
 class Together:
@@ -26,6 +29,7 @@ class Together:
     def __init__(self, write_each: Callable[[Sequence[Work]], list[Outcome]]) -> None:
         self._write_each = write_each
         self._waiting: list[tuple[Work, asyncio.Future[Any]]] = []
+        self._locked_since: float | None = None
 
     async def write(self, work: Work) -> Any:
         loop = asyncio.get_running_loop()
@@ -34,6 +38,15 @@ class Together:
         # One turn for each writer; the first of them finds everybody, the others nobody.
         loop.call_soon(self._turn)
         return await answer
+
+    def _may_wait(self, error: Exception) -> bool:
+        """Whether another program's lock on the file is likely to end soon."""
+        if not isinstance(error, Refused) or error.reason is not Reason.UNAVAILABLE:
+            return False
+        now = asyncio.get_running_loop().time()
+        if self._locked_since is None:
+            self._locked_since = now
+        return now - self._locked_since < _PATIENCE
 
     def _turn(self) -> None:
         some, self._waiting = self._waiting[:_MOST], self._waiting[_MOST:]
@@ -44,7 +57,13 @@ class Together:
         try:
             outcomes = self._write_each([work for work, _ in some])
         except Exception as error:
+            if self._may_wait(error):
+                # Nothing was kept. Whoever only reads is answered in between.
+                self._waiting = some + self._waiting
+                asyncio.get_running_loop().call_later(_BETWEEN, self._turn)
+                return
             outcomes = [Outcome(error=error) for _ in some]
+        self._locked_since = None
         for (_, answer), outcome in zip(some, outcomes, strict=True):
             if outcome.error is not None:
                 answer.set_exception(outcome.error)

@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from phonotary import config, sids
-from phonotary.cli import child, clients, running
+from phonotary.cli import child, clients, leftovers, running
 from phonotary.cli.start import Start, adopted, origin_of, ready, serve
 from phonotary.cli.up import up
 
@@ -63,6 +63,7 @@ def exec_(command: list[str], **options: Any) -> None:
 def _passing_directory() -> Iterator[Path]:
     """Removed at the end, first by name: a hub that still starts must find nowhere to write."""
     directory = Path(tempfile.mkdtemp(prefix="phonotary-data-"))
+    leftovers.mark(directory)
     try:
         yield directory
     finally:
@@ -159,10 +160,6 @@ class _Beside:
     def _on_served(self, hub: Hub) -> None:
         import asyncio
 
-        import structlog
-
-        # Standard output is the command's.
-        structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))
         task, loop = asyncio.current_task(), asyncio.get_running_loop()
         if task is not None:
             self._cancel = lambda: loop.call_soon_threadsafe(task.cancel)

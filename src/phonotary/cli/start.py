@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import typer
 
 from phonotary import config, sids
-from phonotary.cli import running
+from phonotary.cli import leftovers, running
 
 if TYPE_CHECKING:
     import asyncio
@@ -106,6 +106,8 @@ class Start:
             listener.close()
             ports = f"the proxy's ports {self.proxy_port} and {self.tls_port}"
             _taken(ports, error, "--proxy-port or --tls-port")
+        leftovers.sweep()
+        leftovers.mark(doors.directory)
         if self.ca_file:
             # No secret: other users, and other containers, may read it.
             running.write(self.ca_file, doors.certificate, mode=0o644)

@@ -86,7 +86,39 @@ def checked_address(url: str, allow_loopback: bool) -> str:
     except OSError as error:
         raise httpx.ConnectError(f"{parts.hostname} has no address") from error
     for *_, address in found:
-        ip = ipaddress.ip_address(str(address[0]).split("%")[0])
-        if not ip.is_global and not (ip.is_loopback and allow_loopback):
+        if not may_be_called(str(address[0]).split("%")[0], allow_loopback):
             raise Blocked("the callback's host is a private address")
     return str(found[0][4][0])
+
+
+# Where an IPv6 address leads to an IPv4 one: NAT64 (RFC 6052, and RFC 8215's for local use).
+_NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
+# Nobody's server is behind these any more: v4-compatible addresses (loopback in another spelling
+# among them), local NAT64, Teredo, 6to4 and its relays, protocol assignments.
+_DETOURS = tuple(
+    ipaddress.ip_network(network)
+    for network in (
+        "::/96",
+        "64:ff9b:1::/48",
+        "2001::/32",
+        "2002::/16",
+        "192.0.0.0/24",
+        "192.88.99.0/24",
+    )
+)
+
+
+def may_be_called(text: str, allow_loopback: bool) -> bool:
+    """Whether an address is one on the internet, or this machine where that is allowed."""
+    ip = ipaddress.ip_address(text)
+    if isinstance(ip, ipaddress.IPv6Address):
+        if ip.ipv4_mapped is not None:
+            return may_be_called(str(ip.ipv4_mapped), allow_loopback)
+        if ip in _NAT64:
+            inner = ipaddress.IPv4Address(int(ip) & 0xFFFFFFFF)
+            return may_be_called(str(inner), allow_loopback=False)
+    if ip.is_loopback:
+        return allow_loopback
+    if any(ip in network for network in _DETOURS) or getattr(ip, "is_site_local", False):
+        return False
+    return ip.is_global and not (ip.is_multicast or ip.is_reserved or ip.is_unspecified)

@@ -7,8 +7,9 @@ locked" however long it waits. PostgreSQL: read committed, rows a writer reads b
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -25,8 +26,6 @@ from phonotary.storage.store import SqlStore
 T = TypeVar("T")
 
 _PRAGMAS = (
-    # First, for two processes that open a new file both want to make it WAL.
-    "PRAGMA busy_timeout=10000",
     "PRAGMA journal_mode=WAL",
     "PRAGMA synchronous=FULL",
     "PRAGMA foreign_keys=ON",
@@ -38,6 +37,8 @@ _NOT_UNIQUE = {"23505", "SQLITE_CONSTRAINT_UNIQUE", "SQLITE_CONSTRAINT_PRIMARYKE
 # PostgreSQL: serialization failure and deadlock. Whoever is told so may simply try again.
 _TRY_AGAIN = {"40001", "40P01"}
 _TRIES = 4
+# Milliseconds to wait for another process's lock on the SQLite file.
+_AT_START, _WHILE_SERVING = 10_000, 50
 
 
 def _dumps(value: Any) -> str:
@@ -57,6 +58,7 @@ class Database:
 
     def __init__(self, url: str, pool_size: int = 8) -> None:
         self.url = url
+        self._patience = _AT_START
         self.is_sqlite = make_url(url).get_backend_name() == "sqlite"
         self._kept: tuple[Kept, ...] = ()
         self._to_write: Callable[[], AbstractContextManager[Connection]]
@@ -64,8 +66,11 @@ class Database:
         options: dict[str, Any] = {
             "json_serializer": _dumps,
             "json_deserializer": msgspec.json.decode,
+            # An error is told with its statement; the values in it are people's and secrets.
+            "hide_parameters": True,
         }
         if self.is_sqlite:
+            _keep_private(make_url(url).database)
             self._writer = self._sqlite_engine(url, "BEGIN IMMEDIATE", options)
             self._reader = self._sqlite_engine(url, "BEGIN", options)
             # Writers wait in line for the one connection: threads that met in SQLite would poll.
@@ -81,8 +86,7 @@ class Database:
             self._reader = self._writer
             self._to_write = self._to_read = self._writer.begin
 
-    @staticmethod
-    def _sqlite_engine(url: str, begin: str, options: dict[str, Any]) -> Engine:
+    def _sqlite_engine(self, url: str, begin: str, options: dict[str, Any]) -> Engine:
         engine = create_engine(
             url, poolclass=NullPool, connect_args={"check_same_thread": False}, **options
         )
@@ -91,6 +95,8 @@ class Database:
         def set_up(connection: Any, _record: Any) -> None:
             # The driver must not open transactions of its own; ours are spelled out below.
             connection.isolation_level = None
+            # First, for two processes that open a new file both want to make it WAL.
+            connection.execute(f"PRAGMA busy_timeout={self._patience}")
             for pragma in _PRAGMAS:
                 connection.execute(pragma)
 
@@ -99,6 +105,13 @@ class Database:
             connection.exec_driver_sql(begin)
 
         return engine
+
+    def serve(self) -> None:
+        """From now on whoever asks waits, and everybody else with it: a file that another program
+        has locked is UNAVAILABLE after a moment, and no longer after ten seconds."""
+        self._patience = _WHILE_SERVING
+        for kept in self._kept:
+            kept.close()
 
     @property
     def engine(self) -> Engine:
@@ -119,8 +132,11 @@ class Database:
         try:
             with self.reading() as store:
                 return work(store)
-        except DataError as error:
-            raise _unkeepable() from error
+        except (DataError, OperationalError) as error:
+            refused = _refused(error)
+            if refused is error:
+                raise
+            raise refused from error
 
     def write(self, work: Callable[[SqlStore], T]) -> T:
         """Run ``work`` in one transaction, again where PostgreSQL asks for it.
@@ -137,6 +153,8 @@ class Database:
                     raise
                 raise refused from error
             except OperationalError as error:
+                if _is_busy(error):
+                    raise _refused(error) from error
                 if _state(error) not in _TRY_AGAIN or attempt == _TRIES - 1:
                     raise
         raise AssertionError("unreachable")
@@ -144,8 +162,13 @@ class Database:
     def write_each(self, works: Sequence[Callable[[SqlStore], Any]]) -> list[Outcome]:
         """SQLite: several pieces of work and one wait for the disk. Each is kept or undone alone;
         an error that is raised, rather than in an outcome, means that nothing was kept."""
-        with self.writing() as store:
-            return [self._apart(store.connection, work) for work in works]
+        try:
+            with self.writing() as store:
+                return [self._apart(store.connection, work) for work in works]
+        except OperationalError as error:
+            if not _is_busy(error):
+                raise
+            raise _refused(error) from error
 
     def _apart(self, connection: Connection, work: Callable[[SqlStore], Any]) -> Outcome:
         direct.tell(connection, "SAVEPOINT apart")
@@ -169,15 +192,35 @@ class Database:
         self._reader.dispose()
 
 
+def _keep_private(file: str | None) -> None:
+    """Everything is in it, auth tokens among it: whoever else has an account on this machine does
+    not read it. SQLite gives the files it makes beside it the same mode."""
+    if not file or file == ":memory:" or file.startswith("file:"):
+        return
+    # Where it cannot be made, SQLite itself says why.
+    with suppress(OSError):
+        os.close(os.open(file, os.O_RDWR | os.O_CREAT, 0o600))
+    for each in (file, f"{file}-wal", f"{file}-shm"):
+        # Another user's own file is that user's business.
+        with suppress(OSError):
+            os.chmod(each, os.stat(each).st_mode & 0o700)
+
+
 def _state(error: IntegrityError | OperationalError) -> str | None:
     """What the driver calls it: SQLSTATE (PostgreSQL) or the error's name (SQLite)."""
     return getattr(error.orig, "sqlstate", None) or getattr(error.orig, "sqlite_errorname", None)
+
+
+def _is_busy(error: OperationalError) -> bool:
+    return str(_state(error)).startswith("SQLITE_BUSY")
 
 
 def _refused(error: Exception) -> Exception:
     """What the caller is told: a refusal if it did something wrong, else the error itself."""
     if isinstance(error, DataError):
         return _unkeepable()
+    if isinstance(error, OperationalError) and _is_busy(error):
+        return Refused(Reason.UNAVAILABLE, "Another program has locked the database; try again")
     if isinstance(error, IntegrityError) and _state(error) in _NOT_UNIQUE:
         return Refused(Reason.CONFLICT, "Somebody else has just made the same change")
     return error

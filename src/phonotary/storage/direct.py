@@ -73,7 +73,12 @@ def _execute(connection: Connection, sql: str, values: Sequence[Any]) -> sqlite3
     except sqlite3.Error as error:
         # Callers know SQLAlchemy's errors, whichever way a statement went.
         raise DBAPIError.instance(
-            sql, cast(Any, values), error, sqlite3.Error, dialect=connection.dialect
+            sql,
+            cast(Any, values),
+            error,
+            sqlite3.Error,
+            hide_parameters=True,
+            dialect=connection.dialect,
         ) from error
 
 

@@ -88,8 +88,9 @@ def release(store: SqlStore) -> None:
     store.connection.execute(update(jobs).where(leased).values(leased_until=0))
 
 
-def next_due(store: SqlStore) -> Instant | None:
-    """When the next waiting job is due; None when none waits."""
-    statement = select(func.min(jobs.c.due)).where(jobs.c.state == "waiting")
+def next_due(store: SqlStore, after: Instant = -1) -> Instant | None:
+    """When the next waiting job later than ``after`` is due; None when none waits."""
+    waiting = (jobs.c.state == "waiting") & (jobs.c.due > after)
+    statement = select(func.min(jobs.c.due)).where(waiting)
     due: Instant | None = store.connection.execute(statement).scalar()
     return due

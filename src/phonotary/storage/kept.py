@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 from sqlalchemy import Connection, Engine
+from sqlalchemy.exc import DBAPIError
 
 from phonotary.storage import direct
 
@@ -39,7 +40,9 @@ class Kept:
             except BaseException:
                 # A full disk, for one, makes SQLite roll back by itself.
                 if direct.driver(connection).in_transaction:
-                    direct.tell(connection, "ROLLBACK")
+                    # Where even this fails, that is not what the caller is to hear of.
+                    with suppress(DBAPIError):
+                        direct.tell(connection, "ROLLBACK")
                 raise
 
     @contextmanager
@@ -48,17 +51,31 @@ class Kept:
         try:
             yield connection
         finally:
-            self._idle.append(connection)
+            if direct.driver(connection).in_transaction:
+                # It would begin the next one's work inside of this one's.
+                _discard(connection)
+            else:
+                self._idle.append(connection)
 
     def _take(self) -> Connection:
         try:
             return self._idle.pop()
         except IndexError:
             connection = self._engine.connect()
-            connection.begin()
-            direct.tell(connection, "ROLLBACK")
+            try:
+                connection.begin()
+                direct.tell(connection, "ROLLBACK")
+            except BaseException:
+                _discard(connection)
+                raise
             return connection
 
     def close(self) -> None:
         while self._idle:
             self._idle.pop().close()
+
+
+def _discard(connection: Connection) -> None:
+    """Closed at the driver: SQLite then undoes what was not committed and lets go of its locks."""
+    connection.invalidate()
+    connection.close()

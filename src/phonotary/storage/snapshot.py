@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import Boolean, delete, insert, select, text
+from sqlalchemy import Boolean, Column, Integer, String, Table, delete, insert, select, text
+from sqlalchemy.exc import StatementError
 
 from phonotary.errors import Reason, Refused
 from phonotary.storage import schema
@@ -15,6 +16,9 @@ from phonotary.storage.store import SqlStore
 _OURS = frozenset(
     "token_secret reviewer_password stir_chain stir_key stir_root pristine starts".split()
 )
+
+# Of the year 9987: beyond the next twelve there is no date to show.
+_LATEST = 253_000_000_000
 
 State = dict[str, Any]
 
@@ -37,10 +41,21 @@ def load(store: SqlStore, state: State) -> None:
         raise Refused(Reason.INVALID_PARAMETER, f"This is not a state of schema {HEAD}")
     clear(store)
     for table in schema.metadata.sorted_tables:
-        rows = tables.get(table.name, [])
+        put(store, table, tables.get(table.name, []))
+    _renumber(store)
+
+
+def put(store: SqlStore, table: Table, rows: Any) -> None:
+    """Add dumped rows to a table; Refused when they are none, or clash."""
+    if not isinstance(rows, list):
+        raise Refused(Reason.INVALID_PARAMETER, f"{table.name} is not a list of rows")
+    try:
         if rows:
             store.connection.execute(insert(table), [_row(table, row) for row in rows])
-    _renumber(store)
+    except StatementError as error:
+        raise Refused(
+            Reason.INVALID_PARAMETER, f"The rows of {table.name} cannot be kept together"
+        ) from error
 
 
 def clear(store: SqlStore) -> None:
@@ -55,10 +70,31 @@ def clear(store: SqlStore) -> None:
 def _row(table: Any, row: Any) -> dict[str, Any]:
     if not isinstance(row, dict) or not set(row) <= set(table.c.keys()):
         raise Refused(Reason.INVALID_PARAMETER, f"A row of {table.name} is not one")
+    for column in table.c:
+        if not _fits(column, row.get(column.name)):
+            raise Refused(
+                Reason.INVALID_PARAMETER, f"{column.name} of a row of {table.name} is not one"
+            )
     return {
         name: bool(value) if isinstance(table.c[name].type, Boolean) else value
         for name, value in row.items()
     }
+
+
+def _fits(column: Column[Any], value: Any) -> bool:
+    """SQLite keeps anything in any column; what is of another type fails whoever reads it."""
+    if value is None:
+        # A number left out is counted on from the rows before.
+        return bool(column.nullable) or column.name == "seq"
+    if isinstance(column.type, schema.Codes):
+        return isinstance(value, list) and all(type(code) is int for code in value)
+    if isinstance(column.type, Boolean):
+        return value in (True, False)
+    if isinstance(column.type, Integer):
+        return type(value) is int and 0 <= value <= _LATEST
+    if isinstance(column.type, String):
+        return isinstance(value, str) and "\x00" not in value
+    return True
 
 
 def _renumber(store: SqlStore) -> None:

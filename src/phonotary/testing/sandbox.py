@@ -52,9 +52,11 @@ class Sandbox:
             "PHONOTARY_URL": self.url,
         }
 
-    def reset(self) -> None:
-        """Back to how the sandbox started: its records, clock, rules and log."""
-        self.command("POST", "reset")
+    def reset(self, account: Account | None = None) -> None:
+        """Back to how the sandbox started: its records, clock, rules and log. With an account only
+        that one's, so that tests side by side do not disturb each other; the clock is everybody's.
+        """
+        self.command("POST", "reset", account and {"account_sid": account.account_sid})
 
     def dump(self) -> dict[str, Any]:
         """The whole state as plain JSON values."""
@@ -135,7 +137,8 @@ class Faults:
         self._sandbox = sandbox
 
     def add(self, kind: str, **rule: Any) -> None:
-        """``method``, ``path`` (with ``*``), ``rate``, ``times``, ``seconds`` narrow it down."""
+        """``account`` (a SID), ``method``, ``path`` (with ``*``), ``rate``, ``times`` and
+        ``seconds`` narrow it down."""
         self._sandbox.command("POST", "faults", {"kind": kind, **rule})
 
     def clear(self) -> None:

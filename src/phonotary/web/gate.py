@@ -24,6 +24,15 @@ TOKEN_LIFE = 3600
 """Seconds an OAuth access token lives, in real time."""
 
 
+def is_key(headers: Mapping[bytes, bytes]) -> bool:
+    """Whether credentials that are known to be good are an API key's, and not an account's own."""
+    _, _, value = headers.get(b"authorization", b"").partition(b" ")
+    try:
+        return base64.b64decode(value).startswith(b"SK")
+    except binascii.Error:
+        return False
+
+
 class Gate:
     """Authenticates requests, remembering good credentials for two seconds."""
 

@@ -12,6 +12,7 @@ from typing import Any, Protocol
 
 from starlette.types import Receive, Scope, Send
 
+from phonotary import report
 from phonotary.access import accounts
 from phonotary.access.accounts import Account
 from phonotary.clock import Instant
@@ -21,6 +22,7 @@ from phonotary.trusthub.records import Party
 from phonotary.trusthub.store import Ask, Page
 from phonotary.web import lists, wire
 from phonotary.web.forms import Field, parse_form, parse_query, take
+from phonotary.web.gate import is_key
 from phonotary.web.wire import Answer
 
 MAX_BODY = 1 << 20
@@ -79,6 +81,8 @@ class Operation:
     status: int = 200
     listing: Listing | None = None
     query: tuple[Field, ...] = ()
+    keys: bool = True
+    """Whether an API key may; else it takes the account's own token."""
 
 
 class Resource:
@@ -96,10 +100,7 @@ class Resource:
         except Refused as refused:
             reply = wire.refusal(refused)
         except Exception:
-            # Loaded when there is something to tell: it brings rich, a tenth of a start.
-            import structlog
-
-            log = structlog.get_logger("phonotary.web")
+            log = report.to("phonotary.web")
             log.exception("unhandled", method=scope["method"], path=self.path)
             reply = wire.failure()
         await reply.send(send)
@@ -114,6 +115,9 @@ class Resource:
             )
             return wire.refusal(refused, [(b"allow", self._allow)])
         caller = self._hub.authenticate(headers)
+        if not operation.keys and is_key(headers):
+            # As Twilio has it: such a key proves nothing here.
+            raise Refused(Reason.NOT_AUTHENTICATED, "Authenticate")
         if "\x00" in scope["path"]:
             # No name has one, and PostgreSQL takes it as an error of ours to ask.
             raise Refused(Reason.NOT_FOUND, "The requested resource was not found")

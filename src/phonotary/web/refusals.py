@@ -28,6 +28,7 @@ DIALECT: dict[Reason, tuple[int, int]] = {
     Reason.INVALID_PAGE_TOKEN: (400, 21481),
     Reason.CONFLICT: (409, 20409),
     Reason.LOST_RACE: (409, 20162),
+    Reason.UNAVAILABLE: (503, 20503),
     Reason.CONSOLE_ONLY: (400, NO_CODE),
     Reason.STATUS_UNKNOWN: (400, 22203),
     Reason.STATUS_NOT_YOURS: (400, NO_CODE),

@@ -15,7 +15,7 @@ Headers = list[tuple[bytes, bytes]]
 # The five CORS headers of the published document.
 _CORS: tuple[tuple[bytes, bytes], ...] = (
     (b"access-control-allow-origin", b"*"),
-    (b"access-control-allow-methods", b"GET, POST, DELETE, OPTIONS"),
+    (b"access-control-allow-methods", b"GET, POST, DELETE"),
     (b"access-control-allow-headers", b"Accept, Authorization, Content-Type, X-Twilio-AccountSid"),
     (b"access-control-allow-credentials", b"true"),
     (b"access-control-expose-headers", b"Twilio-Request-Id"),

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import Any
 
 from phonotary import sids
 from phonotary.access import accounts
+from phonotary.access.accounts import Account
 from phonotary.events import Job
 from phonotary.trusthub import addresses, filing, numbers
+from phonotary.trusthub.store import Page
 from phonotary.web.core_2010 import resources as render
 from phonotary.web.core_2010.numbers import BY_NUMBER, METHODS
 from phonotary.web.core_2010.numbers import OPERATIONS as NUMBERS
@@ -31,12 +34,27 @@ _ADDRESS_FORM = (
 _ADDRESS_CHANGES = (*(Field(name) for name in _ADDRESS_TEXT), *_ADDRESS_OPTIONS)
 
 
+def _accounts(call: Call) -> Page[Account]:
+    """A parent and its subaccounts; a subaccount sees itself."""
+    column = "sid" if call.caller.is_subaccount else "owner_account_sid"
+    found: Page[Account] = call.store.accounts.page(
+        call.ask, {**call.where, column: call.caller.sid}
+    )
+    return found
+
+
+def _not_for_keys(rows: list[Operation]) -> tuple[Operation, ...]:
+    """Twilio's standard keys manage neither accounts nor keys: whoever has only a key cannot make
+    itself another, nor read the auth token that nobody can take back from it."""
+    return tuple(replace(row, keys=False) for row in rows)
+
+
 def _account_rows() -> list[Operation]:
     return [
         Operation(
             "GET",
             f"{_ROOT}.json",
-            lambda c: c.store.accounts.page(c.ask, {**c.where, "owner_account_sid": c.caller.sid}),
+            _accounts,
             render.account,
             listing=Listing("accounts", (Field("FriendlyName"), Field("Status")), "core"),
         ),
@@ -243,9 +261,9 @@ def _caller_id_rows() -> list[Operation]:
 
 
 OPERATIONS: tuple[Operation, ...] = (
-    *_account_rows(),
-    *_key_rows("Keys"),
-    *_key_rows("SigningKeys"),
+    *_not_for_keys(_account_rows()),
+    *_not_for_keys(_key_rows("Keys")),
+    *_not_for_keys(_key_rows("SigningKeys")),
     *_address_rows(),
     *NUMBERS,
     *_caller_id_rows(),

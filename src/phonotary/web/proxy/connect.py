@@ -12,6 +12,7 @@ import ssl
 from collections.abc import Callable
 from typing import Protocol, cast
 
+from phonotary import report
 from phonotary.outbound import relay
 from phonotary.web.proxy import head, names
 from phonotary.web.proxy.head import Head, Refusal
@@ -243,10 +244,7 @@ def _report(host: str, error: BaseException | None) -> None:
     """A client that does not read the variable its certificates come from is the commonest
     mistake, and its own message seldom says so."""
     if isinstance(error, ssl.SSLError) and error.reason and "ALERT" in error.reason:
-        # Imported at need: it costs `exec` a third of its start.
-        import structlog
-
-        structlog.get_logger("phonotary.proxy").warning(
+        report.to("phonotary.proxy").warning(
             "a client did not trust this run's certificate; see docs/zero-change.md",
             host=host,
             alert=error.reason,

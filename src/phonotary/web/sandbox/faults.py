@@ -22,6 +22,8 @@ class Fault:
     kind: str
     method: str = "*"
     path: str = "*"
+    account: str = "*"
+    """Whose requests: the account SID or key SID they are signed with."""
     rate: float = 1.0
     times: int | None = None
     skip: int = 0
@@ -41,8 +43,10 @@ class Fault:
         if self.times is not None and self.times < 1:
             raise Refused(Reason.INVALID_PARAMETER, "times must be at least 1")
 
-    def fits(self, method: str, path: str) -> bool:
+    def fits(self, method: str, path: str, account: str | None) -> bool:
         if self.times is not None and self.hits >= self.times:
+            return False
+        if self.account not in ("*", account):
             return False
         return self.method in ("*", method) and fnmatchcase(path, self.path)
 
@@ -59,9 +63,9 @@ class Faults:
     rules: list[Fault] = field(default_factory=list)
     dice: random.Random = field(default_factory=random.Random)
 
-    def strike(self, method: str, path: str) -> Fault | None:
+    def strike(self, method: str, path: str, account: str | None = None) -> Fault | None:
         for rule in self.rules:
-            if not rule.fits(method, path) or rule.spares():
+            if not rule.fits(method, path, account) or rule.spares():
                 continue
             if rule.rate >= 1 or self.dice.random() < rule.rate:
                 rule.hits += 1

@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import binascii
 from collections import deque
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import parse_qsl
@@ -116,7 +116,7 @@ class RequestLog:
 
     def close(self, entry: Entry) -> None:
         """The request is over: count what it holds, forget the oldest where that is too much."""
-        if not self._entries or entry.number < self._entries[0].number:
+        if not any(entry is each for each in reversed(self._entries)):
             return
         entry.counted = len(entry.request_body) + len(entry.response_body)
         self._bytes += entry.counted
@@ -127,6 +127,12 @@ class RequestLog:
         self._entries.clear()
         self._bytes = 0
         self._next = 1
+
+    def forget(self, accounts: Collection[str]) -> None:
+        """What these accounts and keys have asked is forgotten; numbers go on."""
+        kept = [entry for entry in self._entries if entry.account not in accounts]
+        self._entries = deque(kept)
+        self._bytes = sum(entry.counted for entry in kept)
 
     def __iter__(self) -> Iterator[Entry]:
         return iter(tuple(self._entries))

@@ -45,7 +45,9 @@ class Recorder:
             self._log.close(entry)
 
     async def _serve(self, entry: Entry, scope: Scope, receive: Receive, send: Send) -> None:
-        fault = self._faults.strike(entry.method, entry.path) if self._faults.rules else None
+        fault = None
+        if self._faults.rules:
+            fault = self._faults.strike(entry.method, entry.path, entry.account)
         if fault is None:
             await self._app(scope, receive, send)
             return

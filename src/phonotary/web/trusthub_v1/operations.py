@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from hashlib import blake2b
 from typing import Any, TypeVar
 
 from phonotary.errors import Reason, Refused
@@ -24,6 +26,9 @@ from phonotary.web.trusthub_v1 import inquiries
 from phonotary.web.trusthub_v1 import resources as render
 
 T = TypeVar("T")
+
+# Digits of ASCII only: what Python takes for a digit may be more than what it can count with.
+_CATALOGUE_TOKEN = re.compile(r"PA([0-9]{12})([0-9a-f]{16})")
 
 _BUNDLE_FILTERS = (Field("Status"), Field("FriendlyName"), Field("PolicySid"))
 _BUNDLE_FORM = (
@@ -275,27 +280,31 @@ def _catalogue_rows(root: str, rows: Any, find: Any, resource: Any, key: str) ->
 
     return [
         Operation(
-            "GET", root, lambda c: catalogue_page(rows, c), resource, listing=Listing(key=key)
+            "GET", root, lambda c: catalogue_page(root, rows, c), resource, listing=Listing(key=key)
         ),
         Operation("GET", f"{root}/{{sid}}", fetch, resource),
     ]
 
 
-def catalogue_page(rows: tuple[T, ...], call: Call) -> Page[T]:
-    """A page of a constant list; its token is the place where the next page starts."""
-    token = call.ask.cursor
-    start = 0
-    if token:
-        if not token.startswith("PA") or not token[2:].isdigit():
-            raise Refused(Reason.INVALID_PAGE_TOKEN, "Invalid PageToken; use the paging URLs")
-        start = int(token[2:14])
+def catalogue_page(root: str, rows: tuple[T, ...], call: Call) -> Page[T]:
+    """A page of a constant list; its token is the place where the next page starts, and a digest
+    of the list it was given out for."""
+    digest = blake2b(root.encode(), digest_size=8).hexdigest()
+    start = _place(call.ask.cursor, digest, len(rows)) if call.ask.cursor else 0
     end = start + call.ask.size
     before = max(start - call.ask.size, 0)
     return Page(
         list(rows[start:end]),
-        f"PA{end}" if end < len(rows) else None,
-        f"PA{before}" if start > 0 else None,
+        f"PA{end:012d}{digest}" if end < len(rows) else None,
+        f"PA{before:012d}{digest}" if start > 0 else None,
     )
+
+
+def _place(token: str, digest: str, length: int) -> int:
+    found = _CATALOGUE_TOKEN.fullmatch(token)
+    if found is None or found[2] != digest or int(found[1]) > length:
+        raise Refused(Reason.INVALID_PAGE_TOKEN, "Invalid PageToken; use the paging URLs")
+    return int(found[1])
 
 
 OPERATIONS: tuple[Operation, ...] = (
