@@ -16,6 +16,7 @@ from twilio.rest import Client
 
 SECONDARY_PROFILE = "RNdfbf3fae0e1107f8aded0e7cead80bf5"
 SHAKEN_STIR = "RN7a97559effdf62d00f4298208492a5ea"
+CNAM = "RNf3db3cd1fe25fcfd3c3ded065c8fea53"
 
 
 @dataclass(frozen=True)
@@ -27,10 +28,12 @@ class Customer:
     representative: dict[str, str]
     address: dict[str, str]
     phone_number_sid: str
+    display_name: str
+    """At most 15 characters; shown beside the number."""
 
 
-def onboard(client: Client, primary_profile_sid: str, customer: Customer) -> tuple[str, str]:
-    """The SIDs of the customer's submitted profile and SHAKEN/STIR product."""
+def onboard(client: Client, primary_profile_sid: str, customer: Customer) -> tuple[str, str, str]:
+    """The SIDs of the customer's submitted profile, SHAKEN/STIR product and CNAM product."""
     hub = client.trusthub.v1
     profile = _bundle(hub.customer_profiles, customer, "profile", SECONDARY_PROFILE)
     entities = hub.customer_profiles(profile.sid).customer_profiles_entity_assignments
@@ -45,18 +48,41 @@ def onboard(client: Client, primary_profile_sid: str, customer: Customer) -> tup
         channel_endpoint_type="phone-number",
     )
     _submit(hub.customer_profiles, profile.sid)
-    product = _bundle(hub.trust_products, customer, "shaken", SHAKEN_STIR)
+    shaken = _product(client, customer, "shaken", SHAKEN_STIR, profile.sid)
+    cnam = _product(client, customer, "cnam", CNAM, profile.sid)
+    return profile.sid, shaken, cnam
+
+
+def _product(client: Client, customer: Customer, what: str, policy: str, profile_sid: str) -> str:
+    """One trust product with the profile, the number and what else its policy asks for."""
+    hub = client.trusthub.v1
+    product = _bundle(hub.trust_products, customer, what, policy)
     entities = hub.trust_products(product.sid).trust_products_entity_assignments
     numbers = hub.trust_products(product.sid).trust_products_channel_endpoint_assignment
     if product.status in ("draft", "twilio-rejected"):
-        _assign(entities, object_sid=profile.sid)
+        _assign(entities, object_sid=profile_sid)
+        if policy == CNAM:
+            _assign(entities, object_sid=_display_name(client, customer))
     _assign(
         numbers,
         channel_endpoint_sid=customer.phone_number_sid,
         channel_endpoint_type="phone-number",
     )
     _submit(hub.trust_products, product.sid)
-    return profile.sid, product.sid
+    return str(product.sid)
+
+
+def _display_name(client: Client, customer: Customer) -> str:
+    end_users = client.trusthub.v1.end_users
+    return _found_or_made(
+        end_users,
+        f"{customer.number} cnam_information",
+        lambda name: end_users.create(
+            friendly_name=name,
+            type="cnam_information",
+            attributes={"cnam_display_name": customer.display_name},
+        ),
+    )
 
 
 def _parts(client: Client, customer: Customer) -> list[str]:

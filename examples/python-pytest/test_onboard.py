@@ -52,6 +52,7 @@ def customer(phonotary: Sandbox) -> Customer:
             "iso_country": "US",
         },
         phone_number_sid=phonotary.account.numbers[0]["sid"],
+        display_name="ACME PLUMBING",
     )
 
 
@@ -61,9 +62,10 @@ def primary(phonotary: Sandbox) -> str:
 
 
 def test_a_customer_is_approved(phonotary: Sandbox, client: Client, customer: Customer) -> None:
-    profile, product = onboard(client, primary(phonotary), customer)
+    profile, *products = onboard(client, primary(phonotary), customer)
     assert client.trusthub.v1.customer_profiles(profile).fetch().status == "twilio-approved"
-    assert client.trusthub.v1.trust_products(product).fetch().status == "twilio-approved"
+    for product in products:
+        assert client.trusthub.v1.trust_products(product).fetch().status == "twilio-approved"
     assert phonotary.log.traps() == []
 
 
@@ -71,12 +73,12 @@ def test_a_rejected_customer_is_told_the_code(
     phonotary: Sandbox, client: Client, customer: Customer
 ) -> None:
     phonotary.outcomes.reject(18602, business_name="Acme*")
-    profile, _ = onboard(client, primary(phonotary), customer)
+    profile, *_ = onboard(client, primary(phonotary), customer)
     bundle = client.trusthub.v1.customer_profiles(profile).fetch()
     assert (bundle.status, bundle.errors) == ("twilio-rejected", [{"code": 18602}])
 
 
-POSTS = 15
+POSTS = 21
 """How many POSTs the whole walk takes."""
 
 
@@ -95,14 +97,16 @@ def test_it_resumes_without_a_duplicate_whichever_answer_is_lost(
     with pytest.raises(ConnectionError):
         onboard(client, primary(phonotary), customer)
     phonotary.faults.clear()
-    profile, product = onboard(client, primary(phonotary), customer)
+    profile, shaken, cnam = onboard(client, primary(phonotary), customer)
     hub = client.trusthub.v1
     assert hub.customer_profiles(profile).fetch().status == "twilio-approved"
-    assert hub.trust_products(product).fetch().status == "twilio-approved"
+    for product in (shaken, cnam):
+        assert hub.trust_products(product).fetch().status == "twilio-approved"
     ours = [p for p in hub.customer_profiles.list() if p.friendly_name.startswith("C-1001")]
     assert [p.sid for p in ours] == [profile]
-    assert [p.sid for p in hub.trust_products.list()] == [product]
-    assert sum(e.friendly_name.startswith("C-1001") for e in hub.end_users.list()) == 2
+    assert {p.sid for p in hub.trust_products.list()} == {shaken, cnam}
+    assert len(hub.trust_products.list()) == 2
+    assert sum(e.friendly_name.startswith("C-1001") for e in hub.end_users.list()) == 3
     assert sum(d.friendly_name.startswith("C-1001") for d in hub.supporting_documents.list()) == 1
     assert sum(a.friendly_name.startswith("C-1001") for a in client.addresses.list()) == 1
     assert len(hub.customer_profiles(profile).customer_profiles_entity_assignments.list()) == 4

@@ -20,7 +20,7 @@ def test_the_pytest_example_passes() -> None:
         check=False,
     )
     assert ran.returncode == 0, ran.stdout + ran.stderr
-    assert "19 passed" in ran.stdout
+    assert "25 passed" in ran.stdout
 
 
 def test_the_vitest_example_passes() -> None:
