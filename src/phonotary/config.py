@@ -42,6 +42,11 @@ def sqlite_url(directory: Path) -> str:
     return f"sqlite:///{directory / 'phonotary.db'}"
 
 
+def service_url(directory: Path) -> str:
+    """A service's own file: the sandbox beside it has another."""
+    return f"sqlite:///{directory / 'service.db'}"
+
+
 def twilio_credentials(environ: Mapping[str, str] | None = None) -> tuple[str, str] | None:
     """TWILIO_ACCOUNT_SID and TWILIO_AUTH_TOKEN when both are set: the sandbox adopts them."""
     source = os.environ if environ is None else environ
@@ -86,7 +91,7 @@ def service(file: Path | None, environ: Mapping[str, str] | None = None) -> Sett
     if any(stir) and not all(stir):
         raise ValueError("signing needs stir_chain, stir_key and stir_x5u together")
     return Settings(
-        database_url=given.get("DATABASE_URL") or sqlite_url(default_data_directory()),
+        database_url=given.get("DATABASE_URL") or service_url(default_data_directory()),
         host=given.get("HOST", "127.0.0.1"),
         port=int(port),
         vetting=vetting,

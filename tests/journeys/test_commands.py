@@ -111,3 +111,19 @@ def test_seeded_identifiers_repeat(tmp_path: Path) -> None:
         with hubs.running(tmp_path / name, "--seed", "7") as hub:
             found.append((hub.account_sid, hub.primary_profile_sid))
     assert found[0] == found[1]
+
+
+def test_two_do_not_share_a_data_directory(tmp_path: Path) -> None:
+    with hubs.running(tmp_path) as hub:
+        second = phonotary("up", "--port", "0", "--data", str(tmp_path / "data"))
+        assert second.returncode == 2
+        assert hub.http in second.stderr
+
+
+def test_a_state_is_for_an_empty_directory(tmp_path: Path) -> None:
+    with hubs.running(tmp_path):
+        pass
+    arguments = ("--port", "0", "--data", str(tmp_path / "data"), "--state", "/nowhere")
+    refused = phonotary("up", *arguments)
+    assert refused.returncode == 1
+    assert "empty data directory" in refused.stderr

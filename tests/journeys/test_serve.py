@@ -16,6 +16,7 @@ import httpx
 import pytest
 
 from phonotary.shaken import certificates
+from tests.simulators import hub as hubs
 from tests.simulators import postgres
 
 
@@ -164,5 +165,52 @@ def test_a_wrong_setting_is_named_in_one_sentence(
     file.write_text(content)
     refused = phonotary("serve", "--config-file", str(file), **environment)
     assert refused.returncode == 2
+    assert sentence in refused.stderr
+    assert "Traceback" not in refused.stderr
+
+
+def test_a_service_does_not_open_what_a_sandbox_made(tmp_path: Path) -> None:
+    with hubs.running(tmp_path):
+        pass
+    where = f"sqlite:///{tmp_path / 'data' / 'phonotary.db'}"
+    refused = phonotary("serve", PHONOTARY_DATABASE_URL=where, PHONOTARY_PORT="0")
+    assert (refused.returncode, "made by a sandbox" in refused.stderr) == (1, True)
+
+
+def test_a_sandbox_does_not_open_what_a_service_made(tmp_path: Path) -> None:
+    where = f"sqlite:///{tmp_path / 'phonotary.db'}"
+    assert phonotary("account", "Acme", PHONOTARY_DATABASE_URL=where).returncode == 0
+    refused = phonotary("up", "--port", "0", "--data", str(tmp_path))
+    assert (refused.returncode, "belongs to a service" in refused.stderr) == (1, True)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "environment", "sentence"),
+    [
+        (("account", ""), {}, "1 to 64 characters"),
+        (("account", "x" * 65), {}, "1 to 64 characters"),
+        (
+            ("migrate",),
+            {"PHONOTARY_DATABASE_URL": "postgresql+psycopg://127.0.0.1:1/none"},
+            "the database does not answer",
+        ),
+        (
+            ("serve",),
+            {
+                "PHONOTARY_PORT": "0",
+                "PHONOTARY_STIR_CHAIN": "/nowhere/chain.pem",
+                "PHONOTARY_STIR_KEY": "/nowhere/key.pem",
+                "PHONOTARY_STIR_X5U": "https://certs.example/x.pem",
+            },
+            "/nowhere/chain.pem cannot be read",
+        ),
+    ],
+)
+def test_what_cannot_be_done_is_said_in_one_sentence(
+    tmp_path: Path, arguments: tuple[str, ...], environment: dict[str, str], sentence: str
+) -> None:
+    where = {"PHONOTARY_DATA": str(tmp_path), **environment}
+    refused = phonotary(*arguments, **where)
+    assert refused.returncode in (1, 2)
     assert sentence in refused.stderr
     assert "Traceback" not in refused.stderr

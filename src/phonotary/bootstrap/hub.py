@@ -188,7 +188,7 @@ class Hub:
     def _learn_credential(self, origin: str) -> None:
         settings = self.settings
         if settings.stir_chain and settings.stir_key and settings.stir_x5u:
-            chain, key = settings.stir_chain.read_bytes(), settings.stir_key.read_bytes()
+            chain, key = _read(settings.stir_chain), _read(settings.stir_key)
             self.credential = certificates.load_credential(chain, key, settings.stir_x5u)
             return
         if not settings.sandbox:
@@ -227,9 +227,10 @@ def open_hub(settings: Settings) -> Hub:
         token_secret = _kept_secret(store, "token_secret")
         store.put_setting("vetting", settings.vetting)
         password = settings.reviewer_password or _kept_secret(store, "reviewer_password")
+        _require_own_kind(store, settings)
         if not settings.sandbox:
             return token_secret, password, None, None
-        if settings.state_file and store.setting(PRISTINE) is None:
+        if settings.state_file:
             snapshot.load(store, _state(settings.state_file))
             clock.advanced = advanced_in(store)
         seeded = first_account(store, settings, clock.now())
@@ -248,6 +249,34 @@ def open_hub(settings: Settings) -> Hub:
         reviewer_password=reviewer_password,
         seed=seed,
     )
+
+
+def _read(file: Path) -> bytes:
+    try:
+        return file.read_bytes()
+    except OSError as error:
+        raise Refused(
+            Reason.INVALID_PARAMETER, f"{file} cannot be read: {error.strerror}"
+        ) from error
+
+
+def _require_own_kind(store: SqlStore, settings: Settings) -> None:
+    """A sandbox's approvals are worth nothing to a service, and a service's customers are not to
+    be played with: neither opens what the other has made."""
+    was_sandbox = store.setting(PRISTINE) is not None
+    if was_sandbox and not settings.sandbox:
+        raise Refused(
+            Reason.CONFLICT,
+            "this database was made by a sandbox; set PHONOTARY_DATABASE_URL to one of its own",
+        )
+    if settings.sandbox and not was_sandbox and store.accounts.first() is not None:
+        raise Refused(
+            Reason.CONFLICT, "this database belongs to a service; give the sandbox another --data"
+        )
+    if settings.state_file and was_sandbox:
+        raise Refused(
+            Reason.CONFLICT, "--state needs an empty data directory; this one has records already"
+        )
 
 
 def _state(file: Path) -> Any:

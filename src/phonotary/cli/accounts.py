@@ -6,7 +6,9 @@ from typing import Annotated
 
 import typer
 
-from phonotary.cli.serve import CONFIG, settings_of
+from phonotary.cli.serve import CONFIG, fail, settings_of
+
+_LONGEST = 64
 
 
 def account(
@@ -19,6 +21,8 @@ def account(
     from phonotary.storage import migrate
     from phonotary.storage.database import Database
 
+    if not name.strip() or len(name) > _LONGEST:
+        fail(f"a name has 1 to {_LONGEST} characters")
     database = Database(settings_of(config_file).database_url)
     try:
         migrate.upgrade(database)

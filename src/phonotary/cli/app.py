@@ -34,3 +34,10 @@ def main() -> None:
     except Refused as refused:
         typer.echo(f"phonotary: {refused.because}", err=True)
         raise SystemExit(1) from None
+    except Exception as error:
+        # Told apart by name: a command that needs no database should not load its library.
+        if type(error).__module__ != "sqlalchemy.exc":
+            raise
+        first = str(getattr(error, "orig", error)).strip().splitlines()[0]
+        typer.echo(f"phonotary: the database does not answer: {first}", err=True)
+        raise SystemExit(1) from None

@@ -27,6 +27,10 @@ def serve(config_file: CONFIG = None) -> None:
 
     def served(hub: Hub) -> None:
         typer.echo(f"phonotary serves {start.origin_of(listener)}  (vetting {settings.vetting})")
+        if settings.reviewer_password is None:
+            note("nobody can decide at /console/reviews: set PHONOTARY_REVIEWER_PASSWORD")
+        if settings.stir_chain is None:
+            note("no call is signed: set PHONOTARY_STIR_CHAIN, _STIR_KEY and _STIR_X5U")
 
     start.serve(settings, listener, None, served)
 
@@ -34,11 +38,17 @@ def serve(config_file: CONFIG = None) -> None:
 def settings_of(file: Path | None) -> config.Settings:
     """The service's settings, or exit 2 with one sentence that says which of them to mend."""
     try:
-        return config.service(file)
+        settings = config.service(file)
+        config.default_data_directory().mkdir(mode=0o700, parents=True, exist_ok=True)
+        return settings
     except (OSError, tomllib.TOMLDecodeError, ValueError) as error:
         fail(str(error))
 
 
-def fail(sentence: str) -> NoReturn:
+def note(sentence: str) -> None:
     typer.echo(f"phonotary: {sentence}", err=True)
+
+
+def fail(sentence: str) -> NoReturn:
+    note(sentence)
     raise typer.Exit(2)

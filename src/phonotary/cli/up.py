@@ -72,6 +72,7 @@ def up(
     settings = start.settings(url, adopted())
     # Whoever is stopped before it serves must put away what it made, too.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
+    _require_alone(directory)
     state = running.state_file(directory)
     running.sweep(state)
     listener, doors = start.bound()
@@ -80,6 +81,17 @@ def up(
     finally:
         running.forget(state)
         doors.close()
+
+
+def _require_alone(directory: Path) -> None:
+    """Two on one directory would share records, and `env` would lead to either."""
+    found = running.find(directory)
+    if found is not None:
+        typer.echo(
+            f"phonotary: another up ({found['http']}) uses {directory}; give --data or stop it.",
+            err=True,
+        )
+        raise typer.Exit(2)
 
 
 def _announce(hub: Hub, listener: socket.socket, doors: Doors, state: Path) -> None:
