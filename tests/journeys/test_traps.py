@@ -107,22 +107,55 @@ def not_to_be_copied(office: Office) -> None:
     assert answer.json()["code"] == 18607
 
 
+def no_such_policy(office: Office) -> None:
+    form = {"FriendlyName": "x", "Email": "a@b.example.com", "PolicySid": f"RN{'0' * 32}"}
+    assert office.http.post(PROFILES, data=form).status_code == 400
+
+
+def a_subaccounts_record(office: Office) -> None:
+    sub = office.http.post("/2010-04-01/Accounts.json", data={"FriendlyName": "sub"}).json()
+    form = {"FriendlyName": "x", "Type": "cnam_information"}
+    header = {"X-Twilio-AccountSid": sub["sid"]}
+    made = office.http.post("/v1/EndUsers", data=form, headers=header).json()
+    assert office.http.get(f"/v1/EndUsers/{made['sid']}").status_code == 200
+
+
+def an_address_of_nobody(office: Office) -> None:
+    document = office.document(f"AD{'0' * 32}")
+    office.evaluation(office.profile(document=document), SECONDARY)
+
+
+def polling_on(office: Office) -> None:
+    for _ in range(7):
+        office.http.get(f"{PROFILES}/{office.hub.primary_profile_sid}")
+
+
+def the_same_business(office: Office) -> None:
+    for _ in range(2):
+        office.end_user("customer_profile_business_information")
+
+
 @pytest.mark.parametrize(
     ("trap", "step"),
     [
         ("H03", bundle_is_null),
         ("H04", starter_for_primary),
         ("H05", primary_over_the_api),
+        ("H06", no_such_policy),
         ("H07", another_policy),
         ("H08", nothing_in_it),
         ("H09", wrong_list),
         ("H10", first_page_only),
         ("H11", same_name_twice),
         ("H14", assigned_before),
+        ("H15", a_subaccounts_record),
+        ("H16", an_address_of_nobody),
         ("H17", dotted),
         ("H17", not_json),
         ("H19", no_status),
+        ("H21", polling_on),
         ("H22", not_to_be_copied),
+        ("H23", the_same_business),
         ("H24", placeholder),
     ],
 )

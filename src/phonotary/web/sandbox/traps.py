@@ -14,6 +14,8 @@ from phonotary.trusthub import policies
 from phonotary.web.sandbox.log import Entry
 
 Log = Sequence[Entry]
+_DECIDED = ("twilio-approved", "twilio-rejected")
+_ENOUGH = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,6 +125,46 @@ def _placeholder(entry: Entry, _: Log) -> bool:
     return any(v == "BB" or v.startswith("YOUR_") or v == "EMAIL@EXAMPLE.COM" for v in values)
 
 
+def _someone_elses(entry: Entry, _: Log) -> bool:
+    """A parent's credentials were answered with a subaccount's record."""
+    body = entry.answer if entry.status in (200, 201) else None
+    owner = body.get("account_sid") if isinstance(body, dict) else None
+    caller = entry.account or ""
+    return bool(owner) and caller.startswith("AC") and owner != caller
+
+
+def _polled_on(entry: Entry, log: Log) -> bool:
+    """Nothing will change any more, and it has been asked for five times before."""
+    body = entry.answer if entry.method == "GET" and entry.status == 200 else None
+    if not isinstance(body, dict) or body.get("status") not in _DECIDED:
+        return False
+    same = (
+        earlier
+        for earlier in log
+        if earlier.number < entry.number
+        and earlier.path == entry.path
+        and earlier.response_body == entry.response_body
+    )
+    return sum(1 for _ in same) >= _ENOUGH
+
+
+def _registration(entry: Entry) -> str:
+    if entry.method != "POST" or entry.status != 201:
+        return ""
+    body = entry.answer
+    attributes = body.get("attributes") if isinstance(body, dict) else None
+    found = attributes.get("business_registration_number") if isinstance(attributes, dict) else None
+    return str(found or "")
+
+
+def _same_business(entry: Entry, log: Log) -> bool:
+    """The same registration number was filed before, in another record."""
+    number = _registration(entry)
+    return bool(number) and any(
+        earlier.number < entry.number and _registration(earlier) == number for earlier in log
+    )
+
+
 def _starter_as_primary(entry: Entry, _: Log) -> bool:
     starter = policies.named("starter_business").sid
     return entry.method == "POST" and entry.form.get("PolicySid") == starter
@@ -145,6 +187,11 @@ TRAPS = (
         "The primary's business identity must be ISV, Reseller or Partner.",
         lambda e, _: e.status == 400 and _says(e, "for direct_customer can only be created"),
     ),
+    Trap(
+        "H06",
+        "There is no such policy for this kind of bundle.",
+        lambda e, _: e.status == 400 and _says(e, "is not the policy of a"),
+    ),
     Trap("H07", "The evaluation's policy is not the bundle's own.", _other_policy),
     Trap("H08", "An empty bundle was submitted.", _empty_submitted),
     Trap("H09", "This list holds other things than its filter asks for.", _wrong_list),
@@ -152,11 +199,19 @@ TRAPS = (
     Trap("H11", "FriendlyName is not unique: there are two records now.", _created_twice),
     Trap("H13", "The first answer was lost, its record was not.", _lost_reply),
     Trap("H14", "It was assigned already; treat that as done.", lambda e, _: _answered(e, 20409)),
+    Trap("H15", "This record is a subaccount's, not the caller's own.", _someone_elses),
+    Trap(
+        "H16",
+        "The address is not this account's, or there is none.",
+        lambda e, _: e.path.endswith("/Evaluations") and _says(e, "22219"),
+    ),
     Trap("H17", "Attributes is one field of JSON text; dots are ignored.", _dotted_attributes),
     Trap("H17", "Attributes must be a JSON object as text.", lambda e, _: _answered(e, 22207)),
     Trap("H19", "That is not a status of a bundle.", lambda e, _: _answered(e, 22203)),
     Trap("H20", "Never processed, always safe to try again.", lambda e, _: _answered(e, 20429)),
+    Trap("H21", "It is decided; asking again changes nothing.", _polled_on),
     Trap("H22", "It cannot be copied, or was copied.", lambda e, _: _answered(e, 18607, 18608)),
+    Trap("H23", "The same business was filed before; that alone can reject it.", _same_business),
     Trap("H24", "A placeholder of the guides was left in.", _placeholder),
 )
 
