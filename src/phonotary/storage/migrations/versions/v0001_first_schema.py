@@ -435,70 +435,22 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-
-    with op.batch_alter_table("supporting_documents", schema=None) as batch_op:
-        batch_op.drop_index(batch_op.f("ix_supporting_documents_account_sid_seq"))
-
-    op.drop_table("supporting_documents")
-    with op.batch_alter_table("status_changes", schema=None) as batch_op:
-        batch_op.drop_index(batch_op.f("ix_status_changes_bundle_sid_seq"))
-
-    op.drop_table("status_changes")
-    op.drop_table("settings")
-    with op.batch_alter_table("outgoing_caller_ids", schema=None) as batch_op:
-        batch_op.drop_index(batch_op.f("ix_outgoing_caller_ids_account_sid_seq"))
-
-    op.drop_table("outgoing_caller_ids")
-    with op.batch_alter_table("keys", schema=None) as batch_op:
-        batch_op.drop_index(batch_op.f("ix_keys_account_sid_seq"))
-
-    op.drop_table("keys")
-    with op.batch_alter_table("jobs", schema=None) as batch_op:
-        batch_op.drop_index(batch_op.f("ix_jobs_state_due"))
-
-    op.drop_table("jobs")
-    with op.batch_alter_table("inquiries", schema=None) as batch_op:
-        batch_op.drop_index(batch_op.f("ix_inquiries_bundle_sid"))
-
-    op.drop_table("inquiries")
-    with op.batch_alter_table("incoming_phone_numbers", schema=None) as batch_op:
-        batch_op.drop_index(batch_op.f("ix_incoming_phone_numbers_account_sid_seq"))
-        batch_op.drop_index(batch_op.f("ix_incoming_phone_numbers_account_sid_kind_seq"))
-        batch_op.drop_index(batch_op.f("ix_incoming_phone_numbers_account_sid_address_sid_seq"))
-
-    op.drop_table("incoming_phone_numbers")
-    with op.batch_alter_table("evaluations", schema=None) as batch_op:
-        batch_op.drop_index(batch_op.f("ix_evaluations_bundle_sid_seq"))
-
-    op.drop_table("evaluations")
-    with op.batch_alter_table("entity_assignments", schema=None) as batch_op:
-        batch_op.drop_index(batch_op.f("ix_entity_assignments_object_sid"))
-        batch_op.drop_index(batch_op.f("ix_entity_assignments_bundle_sid_seq"))
-
-    op.drop_table("entity_assignments")
-    with op.batch_alter_table("end_users", schema=None) as batch_op:
-        batch_op.drop_index(batch_op.f("ix_end_users_account_sid_seq"))
-
-    op.drop_table("end_users")
-    with op.batch_alter_table("channel_endpoint_assignments", schema=None) as batch_op:
-        batch_op.drop_index(batch_op.f("ix_channel_endpoint_assignments_channel_endpoint_sid"))
-        batch_op.drop_index(batch_op.f("ix_channel_endpoint_assignments_bundle_sid_seq"))
-
-    op.drop_table("channel_endpoint_assignments")
-    with op.batch_alter_table("bundles", schema=None) as batch_op:
-        batch_op.drop_index("ix_bundles_status")
-        batch_op.drop_index("ix_bundles_copy_of")
-        batch_op.drop_index(batch_op.f("ix_bundles_account_sid_policy_sid_seq"))
-        batch_op.drop_index(batch_op.f("ix_bundles_account_sid_kind_status_seq"))
-        batch_op.drop_index(batch_op.f("ix_bundles_account_sid_kind_seq"))
-        batch_op.drop_index(batch_op.f("ix_bundles_account_sid_kind_friendly_name_seq"))
-
-    op.drop_table("bundles")
-    with op.batch_alter_table("addresses", schema=None) as batch_op:
-        batch_op.drop_index(batch_op.f("ix_addresses_account_sid_seq"))
-
-    op.drop_table("addresses")
-    with op.batch_alter_table("accounts", schema=None) as batch_op:
-        batch_op.drop_index(batch_op.f("ix_accounts_owner_account_sid_seq"))
-
-    op.drop_table("accounts")
+    # An index goes with its table.
+    for table in (
+        "supporting_documents",
+        "status_changes",
+        "settings",
+        "outgoing_caller_ids",
+        "keys",
+        "jobs",
+        "inquiries",
+        "incoming_phone_numbers",
+        "evaluations",
+        "entity_assignments",
+        "end_users",
+        "channel_endpoint_assignments",
+        "bundles",
+        "addresses",
+        "accounts",
+    ):
+        op.drop_table(table)
