@@ -20,7 +20,6 @@ class Reason(StrEnum):
     # What was asked.
     NOT_FOUND = auto()
     METHOD_NOT_ALLOWED = auto()
-    NOT_ACCEPTABLE = auto()
     UNREADABLE_BODY = auto()
     BODY_TOO_LARGE = auto()
     MISSING_PARAMETER = auto()
@@ -49,7 +48,6 @@ class Reason(StrEnum):
     DOCUMENT_UNDER_REVIEW = auto()
     BUNDLE_UNDER_REVIEW = auto()
     BUNDLE_HAS_NUMBERS = auto()
-    STARTER_DISABLED = auto()
     COPY_NOT_ELIGIBLE = auto()
     COPY_EXISTS = auto()
     COPY_ADDRESS_DELETED = auto()

@@ -133,5 +133,5 @@ def test_what_was_committed_is_acknowledged_though_vetting_fails(
         broken.setattr(hub.worker, "vet_due", lambda: 1 / 0)
         sid = submitted(hub)
         assert status(hub, sid) == "pending-review"
-    asyncio.run(hub.worker.drain())
+    asyncio.run(hub.worker.advance(hub.clock.advanced))
     assert status(hub, sid) == "twilio-approved"

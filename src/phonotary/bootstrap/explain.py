@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from phonotary.bootstrap.controls import advanced_in
 from phonotary.bootstrap.standing import standing_in
 from phonotary.clock import Clock, Instant
 from phonotary.errors import Reason, Refused
@@ -30,7 +31,7 @@ def lines(database_url: str, number: str, account_sid: str | None) -> list[str]:
 
 
 def _lines(store: SqlStore, number: str, account_sid: str | None) -> list[str]:
-    now = Clock(int(store.setting("clock_advanced") or 0)).now()
+    now = Clock(advanced_in(store)).now()
     held = store.numbers.first(phone_number=number)
     caller = account_sid or (held.account_sid if held else store.setting("first_account") or "")
     standing = standing_in(store, number, caller, now)

@@ -24,7 +24,7 @@ def standing_in(store: SqlStore, tn: str, account_sid: str, now: Instant) -> Sta
         tn=tn,
         account_sid=facts.number.account_sid if facts.number else None,
         account_known=account is not None and account.status == "active",
-        number_ours=store.numbers.first(phone_number=tn) is not None,
+        number_ours=facts.known,
         number_right_valid=facts.right_valid,
         profile_sid=facts.profile.sid if facts.profile else None,
         profile_vouching=facts.profile_vouching,

@@ -93,11 +93,6 @@ class Worker:
                 except TimeoutError:
                     continue
 
-    async def drain(self) -> None:
-        """Return once all that is due now has been done."""
-        async with _Client() as client:
-            await self._all_due(client)
-
     async def advance(self, until: int) -> None:
         """Move the clock until it has advanced by so much, stopping wherever a job falls due: what
         that job brings about, a retry for one, may fall due on the way as well."""

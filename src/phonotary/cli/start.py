@@ -220,6 +220,8 @@ async def _run(
 
 def ready(hub: Hub, listener: socket.socket, doors: Doors) -> dict[str, Any]:
     """The ready file. ``sip`` and ``dns`` are null until those doors exist."""
+    from phonotary.bootstrap.controls import described
+
     seeded = furnished(hub)
     client = seeded.oauth_client
     return {
@@ -229,10 +231,7 @@ def ready(hub: Hub, listener: socket.socket, doors: Doors) -> dict[str, Any]:
         "ca": str(doors.ca_file),
         "sip": None,
         "dns": None,
-        "account_sid": seeded.account.sid,
-        "auth_token": seeded.account.auth_token,
-        "primary_profile_sid": seeded.primary_profile_sid,
-        "numbers": [{"sid": n.sid, "phone_number": n.phone_number} for n in seeded.numbers],
+        **described(seeded),
         "oauth_client_id": client[0] if client else None,
         "oauth_client_secret": client[1] if client else None,
         "reviewer_password": hub.reviewer_password,

@@ -9,7 +9,7 @@ from typing import Any
 from phonotary import sids
 from phonotary.clock import Instant
 from phonotary.errors import Reason, Refused
-from phonotary.trusthub import bundles, lifecycle
+from phonotary.trusthub import assignments, bundles
 from phonotary.trusthub.ownership import changeable, not_found
 from phonotary.trusthub.records import Address, Number, Party
 from phonotary.trusthub.store import Ask, Page, Store
@@ -94,12 +94,9 @@ def dependents(store: Store, party: Party, sid: str, ask: Ask) -> Page[Number]:
 def _require_unlinked(store: Store, address: Address) -> None:
     """Twilio code 21630: an address behind the document of a frozen bundle cannot be touched."""
     for document in store.documents.all(account_sid=address.account_sid):
-        if address.sid not in bundles.address_sids(document.attributes):
-            continue
-        for assignment in store.entity_assignments.all(object_sid=document.sid):
-            bundle = store.bundles.get(assignment.bundle_sid)
-            if bundle and not lifecycle.permits(bundle, "edit"):
-                raise Refused(
-                    Reason.ADDRESS_FROZEN,
-                    "Cannot mutate Address that is linked to a verified Document.",
-                )
+        named = address.sid in bundles.address_sids(document.attributes)
+        if named and assignments.is_frozen(store, document.sid):
+            raise Refused(
+                Reason.ADDRESS_FROZEN,
+                "Cannot mutate Address that is linked to a verified Document.",
+            )

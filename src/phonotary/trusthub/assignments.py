@@ -172,6 +172,13 @@ def _bundles_in(store: Store, bundle_sid: str) -> list[EntityAssignment]:
     return [assignment for assignment in every if assignment.object_sid.startswith("BU")]
 
 
+def is_frozen(store: Store, object_sid: str) -> bool:
+    """Whether any bundle that holds the object no longer takes edits."""
+    held = store.entity_assignments.all(object_sid=object_sid)
+    holders = (store.bundles.get(assignment.bundle_sid) for assignment in held)
+    return any(not lifecycle.permits(bundle, "edit") for bundle in holders if bundle)
+
+
 def _require_open(bundle: Bundle) -> None:
     if not lifecycle.permits(bundle, "assign-entities"):
         raise Refused(Reason.FROZEN, FROZEN.format(what="bundle assignment"))

@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
-from urllib.parse import urlsplit
 
 from phonotary import sids
 from phonotary.clock import Instant
@@ -23,6 +22,7 @@ from phonotary.trusthub.records import (
     Party,
 )
 from phonotary.trusthub.store import Ask, Page, Store
+from phonotary.trusthub.urls import is_web
 
 PATHS = {CUSTOMER_PROFILE: "/v1/CustomerProfiles", "trust_product": "/v1/TrustProducts"}
 
@@ -270,12 +270,6 @@ def _callback(url: str | None) -> str | None:
     """An empty string clears the callback: the Node client sends null as ``StatusCallback=``."""
     if not url:
         return None
-    try:
-        parts = urlsplit(url)
-        # Reading the port is what finds one that is no number, or beyond 65535.
-        valid = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
-    except ValueError:
-        valid = False
-    if not valid or len(url) > 2048:
+    if not is_web(url) or len(url) > 2048:
         raise Refused(Reason.INVALID_CALLBACK_URL, "StatusCallback must be an http or https URL")
     return url

@@ -8,8 +8,8 @@ from typing import Any
 from phonotary import sids
 from phonotary.clock import Instant
 from phonotary.errors import Reason, Refused
-from phonotary.trusthub import lifecycle, types
-from phonotary.trusthub.assignments import FROZEN
+from phonotary.trusthub import types
+from phonotary.trusthub.assignments import FROZEN, is_frozen
 from phonotary.trusthub.ownership import changeable, readable
 from phonotary.trusthub.records import EndUser, Party
 from phonotary.trusthub.store import Ask, Page, Store
@@ -84,7 +84,5 @@ def delete(store: Store, party: Party, sid: str) -> None:
 
 def require_open_bundles(store: Store, object_sid: str, what: str) -> None:
     """Refused(FROZEN) when any bundle that holds the object no longer takes edits."""
-    for assignment in store.entity_assignments.all(object_sid=object_sid):
-        bundle = store.bundles.get(assignment.bundle_sid)
-        if bundle and not lifecycle.permits(bundle, "edit"):
-            raise Refused(Reason.FROZEN, FROZEN.format(what=what))
+    if is_frozen(store, object_sid):
+        raise Refused(Reason.FROZEN, FROZEN.format(what=what))

@@ -19,7 +19,10 @@ class NumberStanding:
     """Facts, not judgements: ``shaken.attestation`` turns them into a level."""
 
     phone_number: str
+    known: bool
+    """Somebody here holds the number, whoever that is."""
     number: Number | None
+    """The number, where it is the caller's or its subaccount's."""
     right_valid: bool
     """The number still belongs to the family of the account whose bundles speak for it."""
     profile: Bundle | None
@@ -36,6 +39,7 @@ class NumberStanding:
 def of_number(store: Store, phone_number: str, caller: Party, now: Instant) -> NumberStanding:
     """What stands for a call from ``phone_number`` (E.164) made by ``caller``."""
     number = store.numbers.first(phone_number=phone_number)
+    known = number is not None
     if number is not None and not is_in_family(store, caller, number.account_sid):
         number = None
     on = bundles_with(store, number) if number else []
@@ -50,6 +54,7 @@ def of_number(store: Store, phone_number: str, caller: Party, now: Instant) -> N
     profile = _best(both, now) or _best(profiles, now) or _best(linked, now)
     return NumberStanding(
         phone_number=phone_number,
+        known=known,
         number=number,
         right_valid=right,
         profile=profile,

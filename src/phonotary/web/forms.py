@@ -12,12 +12,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
-from urllib.parse import parse_qsl, urlsplit
+from urllib.parse import parse_qsl
 
 import msgspec
 
 from phonotary import sids
 from phonotary.errors import Reason, Refused
+from phonotary.trusthub.urls import is_web
 
 _FORM = b"application/x-www-form-urlencoded"
 _MAX_FIELDS = 200
@@ -123,17 +124,8 @@ def _check(field: Field, text: str) -> None:
         raise Refused(
             Reason.INVALID_PARAMETER, f"{field.name} must be {field.prefix} and 32 hex digits"
         )
-    if field.kind == "url" and not _is_url(text):
+    if field.kind == "url" and not is_web(text):
         raise Refused(Reason.INVALID_CALLBACK_URL, f"{field.name} must be an http or https URL")
-
-
-def _is_url(text: str) -> bool:
-    try:
-        parts = urlsplit(text)
-        # Reading the port is what finds one that is no number, or beyond 65535.
-        return parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
-    except ValueError:
-        return False
 
 
 def _attributes(text: str) -> dict[str, Any]:

@@ -52,7 +52,6 @@ class Call:
     """Scheme and host the client used; URLs in bodies start with it."""
     path: Mapping[str, str]
     form: dict[str, Any]
-    given: frozenset[str]
     query: Mapping[str, str]
     ask: Ask
     where: dict[str, Any]
@@ -159,7 +158,6 @@ def _work(
             origin=origin,
             path=path,
             form=taken,
-            given=frozenset(form),
             query=query,
             ask=paging.ask if paging else Ask(),
             where=where,

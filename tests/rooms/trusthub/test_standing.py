@@ -32,6 +32,7 @@ def test_all_that_an_a_rests_on(store: MemoryStore, parent: Party) -> None:
     profile, product, number = vouched(store, parent)
     assert of(store, number, parent) == NumberStanding(
         phone_number=number.phone_number,
+        known=True,
         number=number,
         right_valid=True,
         profile=profile,
@@ -47,7 +48,7 @@ def test_all_that_an_a_rests_on(store: MemoryStore, parent: Party) -> None:
 
 def test_nothing_is_said_of_a_number_nobody_holds(store: MemoryStore, stranger: Party) -> None:
     found = standing.of_number(store, "+14155550100", stranger, NOW)
-    assert (found.number, found.profile, found.product) == (None, None, None)
+    assert (found.known, found.number, found.profile, found.product) == (False, None, None, None)
     facts = (found.right_valid, found.profile_vouching, found.product_vouching)
     assert not any((*facts, found.number_on_profile, found.product_linked, found.account_vouched))
 
