@@ -3,10 +3,61 @@
 from __future__ import annotations
 
 import os
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+
+
+@dataclass(frozen=True, slots=True)
+class ProviderFiles:
+    """One voice service provider that signs here, by where its things are."""
+
+    name: str
+    chain: Path
+    """PEM, leaf first. Read again whenever it changes."""
+    key: str
+    """A PEM file, or a ``pkcs11:`` URI (RFC 7512)."""
+    x5u: str
+    """Where verifiers fetch the chain; ``{fingerprint}`` stands for the certificate's."""
+    accounts: frozenset[str] = frozenset()
+    """The top accounts it serves; empty: all, which only a hub's one provider may."""
+
+
+@dataclass(frozen=True, slots=True)
+class Trunk:
+    """Who may send SIP: the networks of one account, and what its calls are answered with."""
+
+    networks: tuple[str, ...]
+    account_sid: str
+    role: str = "both"
+    """``authenticate``, ``verify``, ``both`` or ``diverting``."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stir:
+    """What the STIR services run by. Unset means the rule of the standard."""
+
+    providers: tuple[ProviderFiles, ...] = ()
+    anchors: Path | None = None
+    """PEM certificates of the STI-CAs that are trusted; without it nothing verifies."""
+    crl: Path | None = None
+    """The STI-PA's indirect list of revocations, DER or PEM."""
+    crl_issuer: Path | None = None
+    """PEM certificate that signs that list."""
+    crl_required: bool = False
+    """No verdict without a current list of revocations."""
+    origid: str = "as-given"
+    """``as-given``, ``per-call`` or ``per-customer``."""
+    deterministic: bool = False
+    """RFC 6979 nonces: the same signature for the same call, a tenth slower."""
+    rcd: bool = False
+    """Every A carries the approved business's name as Rich Call Data."""
+    directory: int = 2_000_000
+    """Numbers whose standing is kept in memory."""
+    ledger_bound: int = 100_000
+    """Calls that may wait to be written down."""
+    ledger_full: str = "refuse"
+    """``refuse`` more calls then, or ``count`` those that were not written down."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,11 +82,10 @@ class Settings:
     """A dump of ``/_sandbox/state`` that a fresh data directory starts from."""
     reviewer_password: str | None = None
     """None: minted and kept with the hub's other secrets."""
-    stir_chain: Path | None = None
-    """PEM file, leaf first. Without chain, key and address a service signs no calls."""
-    stir_key: Path | None = None
-    stir_x5u: str | None = None
-    """Where verifiers fetch the chain."""
+    stir: Stir = Stir()
+    sip_port: int | None = None
+    """None: no SIP. 0 picks a free one."""
+    trunks: tuple[Trunk, ...] = ()
 
 
 def sqlite_url(directory: Path) -> str:
@@ -52,55 +102,6 @@ def twilio_credentials(environ: Mapping[str, str] | None = None) -> tuple[str, s
     source = os.environ if environ is None else environ
     sid, token = source.get("TWILIO_ACCOUNT_SID"), source.get("TWILIO_AUTH_TOKEN")
     return (sid, token) if sid and token else None
-
-
-# What a service reads: the name in the environment (after PHONOTARY_) and, in lower case, in TOML.
-_SERVICE = (
-    "DATABASE_URL",
-    "HOST",
-    "PORT",
-    "VETTING",
-    "REVIEWER_PASSWORD",
-    "STIR_CHAIN",
-    "STIR_KEY",
-    "STIR_X5U",
-)
-_VETTING = ("instant", "delayed", "manual")
-
-
-def service(file: Path | None, environ: Mapping[str, str] | None = None) -> Settings:
-    """Settings of ``serve``: a TOML file, then ``PHONOTARY_*``, which wins. ValueError, in one
-    sentence, names what is wrong. Nothing of a sandbox is on."""
-    source = os.environ if environ is None else environ
-    given: dict[str, str] = {}
-    if file is not None:
-        content = tomllib.loads(file.read_text("utf-8"))
-        unknown = sorted(set(content) - {name.lower() for name in _SERVICE})
-        if unknown:
-            raise ValueError(f"{file} has settings nobody reads: {', '.join(unknown)}")
-        given = {name.upper(): str(value) for name, value in content.items()}
-    for name in _SERVICE:
-        if f"PHONOTARY_{name}" in source:
-            given[name] = source[f"PHONOTARY_{name}"]
-    port, vetting = given.get("PORT", "8080"), given.get("VETTING", "manual")
-    if not port.isdecimal() or int(port) > 65535:
-        raise ValueError(f"the port {port} is not a number from 0 to 65535")
-    if vetting not in _VETTING:
-        raise ValueError(f"vetting {vetting} is none of {', '.join(_VETTING)}")
-    stir = [given.get(name) for name in ("STIR_CHAIN", "STIR_KEY", "STIR_X5U")]
-    if any(stir) and not all(stir):
-        raise ValueError("signing needs stir_chain, stir_key and stir_x5u together")
-    return Settings(
-        database_url=given.get("DATABASE_URL") or service_url(default_data_directory()),
-        host=given.get("HOST", "127.0.0.1"),
-        port=int(port),
-        vetting=vetting,
-        sandbox=False,
-        reviewer_password=given.get("REVIEWER_PASSWORD"),
-        stir_chain=Path(stir[0]) if stir[0] else None,
-        stir_key=Path(stir[1]) if stir[1] else None,
-        stir_x5u=stir[2],
-    )
 
 
 def environment() -> dict[str, str]:

@@ -1,0 +1,143 @@
+"""The settings of a service: one TOML file, then ``PHONOTARY_*``, which wins."""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from collections.abc import Callable, Mapping
+from dataclasses import fields
+from pathlib import Path
+from typing import Any
+
+from phonotary.config import (
+    ProviderFiles,
+    Settings,
+    Stir,
+    Trunk,
+    default_data_directory,
+    service_url,
+)
+
+
+def _whole(text: str) -> int:
+    if not text.isdecimal() or len(text) > 12:
+        raise ValueError(f"{text} is not a whole number")
+    return int(text)
+
+
+def _port(text: str) -> int:
+    if not text.isdecimal() or int(text) > 65535:
+        raise ValueError(f"the port {text} is not a number from 0 to 65535")
+    return int(text)
+
+
+def _yes(text: str) -> bool:
+    if text.lower() not in ("true", "false"):
+        raise ValueError(f"{text} is neither true nor false")
+    return text.lower() == "true"
+
+
+def _one_of(*words: str) -> Callable[[str], str]:
+    def read(text: str) -> str:
+        if text not in words:
+            raise ValueError(f"{text} is none of {', '.join(words)}")
+        return text
+
+    return read
+
+
+# The name in the environment (after PHONOTARY_) and, in lower case, in TOML; what its text must be.
+_PLAIN: dict[str, Callable[[str], Any]] = {
+    "DATABASE_URL": str,
+    "HOST": str,
+    "PORT": _port,
+    "VETTING": _one_of("instant", "delayed", "manual"),
+    "REVIEWER_PASSWORD": str,
+    "SIP_PORT": _port,
+}
+_STIR: dict[str, Callable[[str], Any]] = {
+    "STIR_ANCHORS": Path,
+    "STIR_CRL": Path,
+    "STIR_CRL_ISSUER": Path,
+    "STIR_CRL_REQUIRED": _yes,
+    "STIR_ORIGID": _one_of("as-given", "per-call", "per-customer"),
+    "STIR_DETERMINISTIC": _yes,
+    "STIR_RCD": _yes,
+    "STIR_DIRECTORY": _whole,
+    "STIR_LEDGER_BOUND": _whole,
+    "STIR_LEDGER_FULL": _one_of("refuse", "count"),
+}
+# The one provider of a hub that has but one.
+_PROVIDER = ("STIR_CHAIN", "STIR_KEY", "STIR_X5U")
+_NAMES = (*_PLAIN, *_STIR, *_PROVIDER)
+_TABLES = ("provider", "trunk")
+
+
+def service(file: Path | None, environ: Mapping[str, str] | None = None) -> Settings:
+    """Settings of ``serve``. ValueError, in one sentence, names what is wrong. Nothing of a
+    sandbox is on."""
+    source = os.environ if environ is None else environ
+    content: dict[str, Any] = {}
+    if file is not None:
+        content = tomllib.loads(file.read_text("utf-8"))
+    tables = {name: content.pop(name, []) for name in _TABLES}
+    unknown = sorted(set(content) - {name.lower() for name in _NAMES})
+    if unknown:
+        raise ValueError(f"{file} has settings nobody reads: {', '.join(unknown)}")
+    given = {name.upper(): _text(value) for name, value in content.items()}
+    given |= {n: source[f"PHONOTARY_{n}"] for n in _NAMES if f"PHONOTARY_{n}" in source}
+    plain = {name.lower(): read(given[name]) for name, read in _PLAIN.items() if name in given}
+    stir = {
+        name.removeprefix("STIR_").lower(): read(given[name])
+        for name, read in _STIR.items()
+        if name in given
+    }
+    return Settings(
+        **{
+            "database_url": service_url(default_data_directory()),
+            "vetting": "manual",
+            **plain,
+            "sandbox": False,
+            "stir": Stir(providers=_providers(given, tables["provider"]), **stir),
+            "trunks": tuple(_row(Trunk, "trunk", row) for row in tables["trunk"]),
+        }
+    )
+
+
+def _text(value: Any) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def _providers(given: Mapping[str, str], rows: Any) -> tuple[ProviderFiles, ...]:
+    found = [_row(ProviderFiles, "provider", row) for row in rows]
+    one = [given.get(name) for name in _PROVIDER]
+    if any(one) and not all(one):
+        raise ValueError("signing needs stir_chain, stir_key and stir_x5u together")
+    if all(one) and found:
+        raise ValueError("stir_chain, stir_key and stir_x5u are for a hub without [[provider]]")
+    if all(one):
+        chain, key, x5u = (text or "" for text in one)
+        found.append(ProviderFiles("provider", Path(chain), key, x5u))
+    return tuple(found)
+
+
+def _row(kind: Any, name: str, row: Any) -> Any:
+    """One ``[[name]]`` table: exactly the fields of its kind, lists and paths as such."""
+    known = {field.name: field for field in fields(kind)}
+    if not isinstance(row, dict):
+        raise ValueError(f"{name} is written as [[{name}]]")
+    unknown = sorted(set(row) - set(known))
+    if unknown:
+        raise ValueError(f"a [[{name}]] has settings nobody reads: {', '.join(unknown)}")
+    try:
+        return kind(**{key: _SHAPES.get(key, str)(value) for key, value in row.items()})
+    except TypeError as error:
+        raise ValueError(f"a [[{name}]] lacks a setting: {error}") from error
+
+
+_SHAPES: dict[str, Callable[[Any], Any]] = {
+    "chain": Path,
+    "accounts": frozenset,
+    "networks": tuple,
+    "role": _one_of("authenticate", "verify", "both", "diverting"),
+}
