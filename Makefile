@@ -6,7 +6,7 @@
 .PHONY: help setup demo run test check bench docs conformance release lock clean
 
 PYTHON := .venv/bin/python
-TEST_PARTS := .make/postgresql .make/clients
+TEST_PARTS := .make/postgresql .make/clients .make/voice
 
 help: ## list the targets
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' Makefile | expand -t 14
@@ -31,7 +31,7 @@ check: setup ## lint, format, types and the direction of imports
 conformance: setup $(TEST_PARTS) ## only the official clients and Twilio's OpenAPI document
 	PHONOTARY_FUZZ=large $(PYTHON) -m pytest -n 2 tests/compat tests/conformance
 
-bench: setup .make/clients .make/bench ## measure phonotary beside its peers
+bench: setup .make/clients .make/voice .make/bench ## measure phonotary beside its peers
 	$(PYTHON) -m benchmarks
 
 docs: setup scripts/docs.py ## write the generated pages again
@@ -53,6 +53,7 @@ clean: ## forget the set-up
 
 .make/python: scripts/setup.sh requirements.lock pyproject.toml
 .make/postgresql: scripts/setup.sh
+.make/voice: scripts/setup.sh
 .make/clients: scripts/setup.sh .make/python tests/compat/twilio7.lock tests/compat/oai.sha512 \
 		tests/compat/node/package.json tests/compat/node/package-lock.json \
 		examples/node-vitest/package-lock.json \

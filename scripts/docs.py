@@ -8,7 +8,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from phonotary.shaken import attestation
+from phonotary.shaken import attestation, lint
+from phonotary.shaken.failures import FAILURES
+from phonotary.shaken.paths import Defect
 from phonotary.trusthub import codes, lifecycle, policies, types
 from phonotary.web.app import API
 from phonotary.web.refusals import DIALECT
@@ -126,11 +128,47 @@ def levels() -> list[str]:
     ]
 
 
+def verification() -> list[str]:
+    """Every way a verification can fail, in the order of the steps."""
+    rows: list[tuple[object, ...]] = [
+        (f.reason, f.case if f.atis else "", f.code, f.text, f.desc, f.verstat.value, f.source)
+        for f in FAILURES.values()
+    ]
+    return [
+        "# Verification",
+        "",
+        "Of several headers that all fail, the one that came furthest down this table is told. A "
+        "call that none of them fits is TN-Validation-Passed.",
+        "",
+        *_table(("reason", "ATIS case", "code", "text", "description", "verstat", "source"), rows),
+    ]
+
+
+def certificates() -> list[str]:
+    """Why a chain is not trusted, and what the linter says of one."""
+    rules: list[tuple[object, ...]] = [
+        (rule.name, rule.severity, rule.sentence, rule.source) for rule in lint.RULES
+    ]
+    return [
+        "# Certificates",
+        "",
+        "## Why a chain is not trusted",
+        "",
+        *_table(("defect",), [(defect.value,) for defect in Defect]),
+        "",
+        "## What `phonotary cert lint` looks at",
+        "",
+        *_table(("rule", "severity", "what must hold", "source"), rules),
+    ]
+
+
 PAGES: dict[str, Callable[[], list[str]]] = {
     "operations.md": operations,
     "refusals.md": refusals,
     "bundles.md": bundles,
     "attestation.md": levels,
+    "verification.md": verification,
+    "certificates.md": certificates,
 }
 
 

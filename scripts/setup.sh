@@ -5,6 +5,8 @@
 #   postgresql  the server programs from which the tests start throw-away clusters
 #   clients     the official Twilio packages, the languages whose standard clients are run as well,
 #               and the OpenAPI documents Twilio publishes
+#   voice       the telephony programs that ours is tested with and measured beside: Kamailio with its
+#               secsipid module, secsipidx, sipp, SoftHSM
 #   bench       Prism, which phonotary is measured beside, and the load generator wrk
 set -eu
 cd "$(dirname "$0")/.."
@@ -92,6 +94,19 @@ languages() {
     [ -z "$missing" ] || debian "\`phonotary exec\` is tested with the HTTP clients of these languages" $missing
 }
 
+voice() {
+    missing=
+    command -v kamailio >/dev/null || missing="$missing kamailio"
+    for module in secsipid extra utils json; do
+        dpkg -s "kamailio-$module-modules" >/dev/null 2>&1 || missing="$missing kamailio-$module-modules"
+    done
+    command -v secsipidx >/dev/null || missing="$missing secsipidx"
+    command -v sipp >/dev/null || missing="$missing sip-tester"
+    command -v softhsm2-util >/dev/null || missing="$missing softhsm2"
+    # shellcheck disable=SC2086 # each word is a package
+    [ -z "$missing" ] || debian "the seal is tested with SIP programs that others wrote" $missing
+}
+
 bench() {
     command -v wrk >/dev/null || debian "it makes the load both servers are measured under" wrk
     command -v node >/dev/null || debian "Prism, the peer in the benchmark, runs on Node" nodejs
@@ -119,6 +134,6 @@ openapi() {
 }
 
 case ${1:-} in
-python | postgresql | clients | bench) "$1" ;;
-*) fail "usage: scripts/setup.sh python|postgresql|clients|bench" ;;
+python | postgresql | clients | voice | bench) "$1" ;;
+*) fail "usage: scripts/setup.sh python|postgresql|clients|voice|bench" ;;
 esac

@@ -23,6 +23,11 @@ def milliseconds() -> int:
     return time.time_ns() // 1_000_000
 
 
+def monotonic() -> float:
+    """Seconds that only ever grow, from no particular instant: for how long something took."""
+    return time.monotonic()
+
+
 class Clock:
     """The system's time plus what the sandbox has advanced it by."""
 

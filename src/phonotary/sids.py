@@ -38,6 +38,13 @@ def mint(prefix: str) -> str:
     return f"{prefix}{_moment():012x}{_random.getrandbits(80):020x}"
 
 
+def uuid() -> str:
+    """A random UUID (RFC 4122 version 4): the form of an ``origid`` and of a request's id."""
+    digits = f"{_random.getrandbits(128):032x}"
+    variant = "89ab"[int(digits[16], 16) & 3]
+    return f"{digits[:8]}-{digits[8:12]}-4{digits[13:16]}-{variant}{digits[17:20]}-{digits[20:]}"
+
+
 def secret() -> str:
     """A new secret of 32 hexadecimal digits, always unpredictable.
 

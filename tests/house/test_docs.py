@@ -8,6 +8,8 @@ from types import ModuleType
 
 import pytest
 
+from phonotary.config import service
+
 ROOT = Path(__file__).parents[2]
 
 
@@ -19,7 +21,7 @@ def _script() -> ModuleType:
     return module
 
 
-@pytest.mark.parametrize("name", ["operations.md", "refusals.md", "bundles.md", "attestation.md"])
+@pytest.mark.parametrize("name", sorted(_script().PAGES))
 def test_a_generated_page_is_as_its_table(name: str) -> None:
     written = (ROOT / "docs" / "reference" / name).read_text()
     assert written == _script().text(name), "run `make docs` and commit what it writes"
@@ -28,3 +30,11 @@ def test_a_generated_page_is_as_its_table(name: str) -> None:
 def test_every_generated_page_is_compared() -> None:
     pages = {path.name for path in (ROOT / "docs" / "reference").glob("*.md")}
     assert pages == set(_script().PAGES)
+
+
+def test_every_setting_of_a_service_is_explained() -> None:
+    told = (ROOT / "docs" / "stir.md").read_text() + (ROOT / "README.md").read_text()
+    missing = [
+        name for name in service.NAMES if name.lower() not in told and f"_{name}" not in told
+    ]
+    assert not missing

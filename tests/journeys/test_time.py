@@ -10,6 +10,7 @@ from pathlib import Path
 import httpx
 import pytest
 
+from phonotary.shaken import identity_header
 from phonotary.testing import Sandbox, start
 from tests.compat.office import SHAKEN, Office
 
@@ -41,6 +42,17 @@ def name_of(office: Office, number: str) -> str | None:
 
 
 def level_of(office: Office, number: str) -> int | str:
+    answer = signed(office, number)
+    return answer.headers.get("x-phonotary-attestation", answer.status_code)
+
+
+def signed_by(office: Office, number: str) -> str:
+    """Where the certificate of a call signed now is."""
+    identity = signed(office, number).json()["signingResponse"]["identity"]
+    return identity_header.parse(identity).info
+
+
+def signed(office: Office, number: str) -> httpx.Response:
     call = {
         "attest": "A",
         "orig": {"tn": number.lstrip("+")},
@@ -48,8 +60,7 @@ def level_of(office: Office, number: str) -> int | str:
         "iat": int(time.time()),
         "origid": "de305d54-75b4-431b-adb2-eb6b9e546014",
     }
-    answer = office.http.post(CALL, json={"signingRequest": call})
-    return answer.headers.get("x-phonotary-attestation", answer.status_code)
+    return office.http.post(CALL, json={"signingRequest": call})
 
 
 def test_a_profile_takes_24_hours_and_a_seal_72(running: Sandbox, office: Office) -> None:
@@ -104,11 +115,17 @@ def test_an_approval_runs_out_after_a_year(running: Sandbox, office: Office) -> 
     assert name_of(office, number["phone_number"]) is None
 
 
-def test_the_sandboxs_certificate_runs_out_after_a_year(running: Sandbox, office: Office) -> None:
+def test_the_sandbox_renews_its_certificate_at_two_thirds_of_its_life(
+    running: Sandbox, office: Office
+) -> None:
     number = running.account.numbers[0]["phone_number"]
-    assert level_of(office, number) == "C"
-    running.clock.advance("366d")
-    assert level_of(office, number) == 500
+    before = signed_by(office, number)
+    running.clock.advance("59d")
+    assert signed_by(office, number) == before
+    running.clock.advance("2d")
+    assert signed_by(office, number) != before
+    # Calls signed before are still under way, so the old chain is served beside the new one.
+    assert httpx.get(before, trust_env=False).status_code == 200
 
 
 def test_a_sandbox_starts_from_a_state_file(

@@ -95,6 +95,7 @@ class Controls:
     def _follow_clock(self, store: SqlStore) -> None:
         self._hub.clock.advanced = advanced_in(store)
         self._hub.gate.forget()
+        self._hub.voice.look()
 
     async def open_account(self, friendly_name: str, empty: bool) -> dict[str, Any]:
         """One more account, isolated from all others."""

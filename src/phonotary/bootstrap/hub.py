@@ -27,25 +27,22 @@ from phonotary.bootstrap.controls import (
     keep_pristine,
 )
 from phonotary.bootstrap.seed import Seeded, first_account
-from phonotary.bootstrap.standing import Standings
 from phonotary.bootstrap.together import Together
+from phonotary.bootstrap.voice import Voice
 from phonotary.bootstrap.work import Worker
 from phonotary.clock import Clock, Instant
 from phonotary.config import Settings
 from phonotary.errors import Reason, Refused
 from phonotary.events import Job
-from phonotary.shaken import certificates
-from phonotary.shaken.certificates import SigningCredential
-from phonotary.shaken.signing import CredentialOutOfDate
 from phonotary.storage import jobs, migrate, snapshot
 from phonotary.storage.database import Database, Outcome
 from phonotary.storage.store import SqlStore
 from phonotary.trusthub.filing import VET, Vetting
 from phonotary.web import app, pages, stir_v1
 from phonotary.web.gate import Gate
+from phonotary.web.laboratory import doors as lab_doors
 from phonotary.web.sandbox.recorder import Recorder
 
-_SPC = "9999"
 # Connections to PostgreSQL, and so threads that may wait for it. More only add hand-overs.
 _POOL = 8
 
@@ -65,8 +62,10 @@ class Hub:
     reviewer_password: str
     seed: int | None = None
     """The settings' seed at the first start on some data, another one at each later start."""
-    chains: dict[str, bytes] = field(default_factory=dict)
-    credential: SigningCredential | None = None
+    secret: str = field(default="", repr=False)
+    """Keys what must mean nothing to others: OAuth tokens, per-customer origids."""
+    voice: Voice = field(init=False)
+    door: stir_v1.Door = field(init=False)
     _limiter: anyio.CapacityLimiter | None = None
 
     def __post_init__(self) -> None:
@@ -144,71 +143,47 @@ class Hub:
                 )
             await self.write(lambda store: store.put_setting(CLOCK, str(until)))
             await self.worker.advance(until)
+            self.voice.look()
         return self.now()
 
-    def caller_sid(self, headers: Mapping[str, str]) -> str | None:
-        """The account behind a signing request's headers, None when they prove nobody."""
-        proof = headers.get("authorization", "").encode("latin-1")
+    def caller_sid(self, headers: Mapping[bytes, bytes]) -> str | None:
+        """The account behind a call's request, None when its headers prove nobody."""
         try:
-            return self.authenticate({b"authorization": proof}).sid
+            return self.gate.authenticate(headers).sid
         except Refused:
             return None
 
     def asgi(self) -> ASGIApp:
-        prefixed: dict[str, ASGIApp] = {}
-        if self.settings.sandbox or self.settings.stir_chain:
-            prefixed["/stir/v1/"] = stir_v1.app(
-                authenticate=self.caller_sid,
-                standing_of=Standings(self.database, self.now),
-                credential=self._credential,
-                # Real time: a client's iat is real, however far the sandbox's clock has advanced.
-                now=self.clock.wall,
-            )
-            prefixed["/certs/"] = stir_v1.certs_app(self.chains)
-        whole = app.build(self, prefixed, pages.routes(self))
+        """Every HTTP door; :meth:`serve_at` must have told the address before."""
+        voice = self.voice
+        prefixed: dict[str, ASGIApp] = {"/certs/": stir_v1.certs_app(voice.chains)}
         if self.controls is None:
-            return whole
+            return app.build(self, prefixed, pages.routes(self))
+        # A sandbox records and disturbs every request, so these go the long way as well.
+        prefixed[stir_v1.PREFIX] = stir_v1.asgi(self.door)
+        if voice.rehearsal is not None:
+            laboratory = voice.rehearsal.laboratory
+            prefixed["/lab/"] = lab_doors.app(lambda: laboratory, self.clock.wall)
+        whole = app.build(self, prefixed, pages.routes(self))
         return Recorder(whole, self.controls.log, self.controls.faults, self.now)
 
-    def _credential(self) -> SigningCredential:
-        """What signs now. In a sandbox the certificate ages by the hub's clock."""
-        credential = self.credential
-        if credential is None:
-            raise RuntimeError("the hub was not given its address yet")
-        if not credential.not_before <= self.now() < credential.not_after:
-            raise CredentialOutOfDate(credential.fingerprint)
-        return credential
-
     def serve_at(self, origin: str) -> None:
-        """Learn the hub's own address: the x5u of a sandbox's PASSporTs starts with it. A service
-        signs with its provider's own certificate, from the address that provider publishes."""
-        self._learn_credential(origin)
+        """Learn the hub's own address: a sandbox's certificates are found there."""
+        self.voice = Voice(
+            self.settings,
+            self.database,
+            self.clock,
+            secret=self.secret,
+            origin=origin,
+            account=self.seeded.account if self.seeded else None,
+        )
+        self.door = stir_v1.doors(
+            authenticate=self.caller_sid,
+            sign=self.voice.authentication.sign,
+            verify_now=self.voice.verification.verify_now,
+            verify=self.voice.verification.verify,
+        )
         self.database.serve()
-
-    def _learn_credential(self, origin: str) -> None:
-        settings = self.settings
-        if settings.stir_chain and settings.stir_key and settings.stir_x5u:
-            chain, key = _read(settings.stir_chain), _read(settings.stir_key)
-            self.credential = certificates.load_credential(chain, key, settings.stir_x5u)
-            return
-        if not settings.sandbox:
-            return
-        chain, key = self.database.write(self._certificates)
-        print_ = certificates.fingerprint(chain)
-        name = f"{print_}.pem"
-        self.chains[name] = chain
-        self.credential = certificates.load_credential(chain, key, f"{origin}/certs/{name}")
-
-    def _certificates(self, store: SqlStore) -> tuple[bytes, bytes]:
-        """The sandbox's own chain and key: made once for a data directory, then kept."""
-        chain, key = store.setting("stir_chain"), store.setting("stir_key")
-        if chain and key:
-            return chain.encode(), key.encode()
-        made = certificates.sandbox_certificates(self.clock.wall(), _SPC, "phonotary sandbox")
-        store.put_setting("stir_chain", made.chain_pem.decode())
-        store.put_setting("stir_key", made.key_pem.decode())
-        store.put_setting("stir_root", made.root_pem.decode())
-        return made.chain_pem, made.key_pem
 
 
 def open_hub(settings: Settings) -> Hub:
@@ -216,6 +191,7 @@ def open_hub(settings: Settings) -> Hub:
     database = Database(settings.database_url, _POOL)
     migrate.upgrade(database)
     clock = Clock()
+    database.now = clock.now
 
     def start(store: SqlStore) -> tuple[str, str, Seeded | None, int | None]:
         store.alone()
@@ -248,16 +224,8 @@ def open_hub(settings: Settings) -> Hub:
         seeded=seeded,
         reviewer_password=reviewer_password,
         seed=seed,
+        secret=token_secret,
     )
-
-
-def _read(file: Path) -> bytes:
-    try:
-        return file.read_bytes()
-    except OSError as error:
-        raise Refused(
-            Reason.INVALID_PARAMETER, f"{file} cannot be read: {error.strerror}"
-        ) from error
 
 
 def _require_own_kind(store: SqlStore, settings: Settings) -> None:

@@ -5,23 +5,44 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from dataclasses import replace
+from typing import Any, Generic, TypeVar, cast
 
+from sqlalchemy.exc import OperationalError
+
+from phonotary import clock
 from phonotary.clock import Instant
+from phonotary.errors import Reason, Refused
+from phonotary.shaken.directory import CAPACITY, EVERYTHING, Directory
 from phonotary.shaken.ports import Standing
 from phonotary.storage.database import Database
+from phonotary.storage.feed import Feed
 from phonotary.storage.store import SqlStore
+from phonotary.trusthub import lifecycle
 from phonotary.trusthub import standing as kyc
-from phonotary.trusthub.records import Party
+from phonotary.trusthub.records import Bundle, Party
+from phonotary.trusthub.store import Collection, Store
+
+T = TypeVar("T")
+
+# A standing that rests on more than this is forgotten at any change, rather than remembered by all
+# it rests on.
+_MOST_SUBJECTS = 64
+# Seconds by which one thread's time may lie before another's.
+_JITTER = 5
 
 
 def standing_in(store: SqlStore, tn: str, account_sid: str, now: Instant) -> Standing:
     """The standing of one number for one calling account, read within a transaction."""
+    noted = _Noted(store, now)
+    noted.subjects.add(account_sid)
     account = store.account(account_sid)
     caller = Party(account_sid, account.owner_account_sid if account else account_sid)
-    facts = kyc.of_number(store, tn, caller, now)
+    facts = kyc.of_number(noted.store, tn, caller, now)
+    name = kyc.business_name(noted.store, facts.profile) if facts.profile else None
+    bundles = (facts.profile, facts.product)
     return Standing(
-        tn=tn,
         account_sid=facts.number.account_sid if facts.number else None,
         account_known=account is not None and account.status == "active",
         number_ours=facts.known,
@@ -34,17 +55,152 @@ def standing_in(store: SqlStore, tn: str, account_sid: str, now: Instant) -> Sta
         number_on_profile=facts.number_on_profile,
         number_on_product=facts.number_on_product,
         account_vouched=facts.account_vouched,
-        business_name=kyc.business_name(store, facts.profile) if facts.profile else None,
+        business_name=name,
+        until=noted.until,
+        inputs=tuple((each.sid, store.version(each.sid)) for each in bundles if each),
+        depends_on=noted.depends_on,
     )
 
 
 class Standings:
-    """Implements ``shaken.ports.StandingOf``: one short read for each call that is signed."""
+    """Implements ``shaken.ports.StandingOf``: from memory, or else by one short read.
 
-    def __init__(self, database: Database, now: Callable[[], Instant]) -> None:
+    Until :meth:`start` nothing is kept, for nobody would say when it is over, and every answer is
+    read anew. From then on :attr:`feed` says what to forget. While the feed is lost, answers are
+    marked as not fresh, which is worth a B at most, also those that could be read anew just now: a
+    node that hears nothing is not in order, and one rule for all its answers can be tested. So a
+    call that is kept in memory waits for no database that may be gone, and what is read in the
+    meantime is not kept.
+    """
+
+    def __init__(
+        self,
+        database: Database,
+        now: Callable[[], Instant],
+        capacity: int = CAPACITY,
+        monotonic: Callable[[], float] = clock.monotonic,
+    ) -> None:
+        """``now`` is the hub's clock, by which approvals run out; ``capacity`` is in numbers."""
         self._database = database
         self._now = now
+        self._latest = 0
+        self._started = False
+        self.directory = Directory(capacity)
+        self.feed = Feed(database, self.directory.change, self.directory.forget_all, monotonic)
+
+    def start(self) -> None:
+        """Keep standings from now on, and hear of what ends them."""
+        self._database.listeners.append(self.directory.change)
+        self._started = True
+        self.feed.start()
+
+    def stop(self) -> None:
+        """Keep nothing any more."""
+        if self._started:
+            self._started = False
+            self._database.listeners.remove(self.directory.change)
+            self.feed.stop()
+            self.directory.forget_all()
 
     def __call__(self, tn: str, account_sid: str) -> Standing:
-        with self._database.reading() as store:
-            return standing_in(store, tn, account_sid, self._now())
+        now = self._now()
+        if not self._started:
+            return self._read(tn, account_sid, now)
+        if now < self._latest - _JITTER:
+            # A sandbox's clock was put back: what had run out by then has not yet.
+            self.directory.forget_all()
+        self._latest = now
+        fresh = not self.feed.lost
+        found = self.directory.get(tn, account_sid, now, fresh)
+        if found is not None:
+            return found
+        epoch = self.directory.epoch
+        found = self._read(tn, account_sid, now)
+        if not fresh:
+            return replace(found, fresh=False)
+        return self.directory.put(tn, account_sid, found, epoch) or found
+
+    def _read(self, tn: str, account_sid: str, now: Instant) -> Standing:
+        """Refused with UNAVAILABLE when the database does not answer."""
+        try:
+            return self._database.read(lambda store: standing_in(store, tn, account_sid, now))
+        except OperationalError as error:
+            raise Refused(
+                Reason.UNAVAILABLE, "What stands for this number cannot be read now; try again"
+            ) from error
+
+
+class _Noted:
+    """A store that notes what is read through it, found or not: that, and nothing else, is what
+    the answer rests on. A rule that reads something new is thereby followed from its first day."""
+
+    def __init__(self, store: SqlStore, now: Instant) -> None:
+        self.subjects: set[str] = set()
+        self.until: Instant | None = None
+        self.now = now
+        self.store = cast(Store, _Reading(store, self))
+
+    @property
+    def depends_on(self) -> frozenset[str]:
+        if len(self.subjects) > _MOST_SUBJECTS:
+            return frozenset({EVERYTHING})
+        return frozenset(self.subjects)
+
+    def found(self, record: Any) -> None:
+        """The record's own SID, unless the number asked about stands for it: that one is not
+        noted, so that all numbers of a customer rest on the same."""
+        if record.sid.startswith(_WITH_STATE):
+            self.subjects.add(record.sid)
+        if isinstance(record, Bundle) and lifecycle.vouches(record, self.now):
+            ends = [each for each in (self.until, record.valid_until) if each is not None]
+            self.until = min(ends, default=None)
+
+
+# Assignments are told of by what they assign; numbers by their digits.
+_WITH_STATE = ("AC", "BU", "IT")
+
+
+class _Reading:
+    """The reading half of ``trusthub.store.Store``, as far as a standing needs it."""
+
+    def __init__(self, store: SqlStore, noted: _Noted) -> None:
+        self._store = store
+        self._noted = noted
+        self.numbers = _NotedRows(store.numbers, noted)
+        self.bundles = _NotedRows(store.bundles, noted)
+        self.end_users = _NotedRows(store.end_users, noted)
+        self.entity_assignments = _NotedRows(store.entity_assignments, noted)
+        self.endpoint_assignments = _NotedRows(store.endpoint_assignments, noted)
+
+    def owner_of(self, account_sid: str) -> str | None:
+        self._noted.subjects.add(account_sid)
+        return self._store.owner_of(account_sid)
+
+    def is_active(self, account_sid: str) -> bool:
+        self._noted.subjects.add(account_sid)
+        return self._store.is_active(account_sid)
+
+
+class _NotedRows(Generic[T]):
+    def __init__(self, rows: Collection[T], noted: _Noted) -> None:
+        self._rows = rows
+        self._noted = noted
+
+    def get(self, sid: str) -> T | None:
+        return next(iter(self._note({"sid": sid}, [self._rows.get(sid)])), None)
+
+    def first(self, **where: Any) -> T | None:
+        return next(iter(self._note(where, [self._rows.first(**where)])), None)
+
+    def all(self, **where: Any) -> list[T]:
+        return self._note(where, self._rows.all(**where))
+
+    def _note(self, where: dict[str, Any], found: Iterable[T | None]) -> list[T]:
+        records = [record for record in found if record is not None]
+        for value in where.values():
+            # Of a list of candidates only those found count: the others are of other kinds.
+            if isinstance(value, str) and value.startswith(_WITH_STATE):
+                self._noted.subjects.add(value)
+        for record in records:
+            self._noted.found(record)
+        return records

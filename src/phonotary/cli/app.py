@@ -7,8 +7,23 @@ from __future__ import annotations
 
 import typer
 
-from phonotary.cli import accounts, demo, env, exec, explain, migrate, serve, up
-from phonotary.errors import Refused
+from phonotary.cli import (
+    accounts,
+    audit,
+    cert,
+    demo,
+    env,
+    evidence,
+    exec,
+    exits,
+    explain,
+    inspect,
+    migrate,
+    serve,
+    sign,
+    up,
+    verify,
+)
 
 app = typer.Typer(
     name="phonotary",
@@ -23,21 +38,18 @@ app.command("exec", context_settings={"allow_interspersed_args": False})(exec.ex
 app.command("env")(env.env)
 app.command("demo")(demo.demo)
 app.command("explain")(explain.explain)
+app.command("sign")(sign.sign)
+app.command("verify")(verify.verify)
+app.command("inspect")(inspect.inspect)
+app.add_typer(cert.cert_app, name="cert")
+app.command("evidence")(evidence.evidence)
+app.add_typer(audit.audit, name="audit")
 app.command("serve")(serve.serve)
 app.command("migrate")(migrate.migrate)
 app.command("account")(accounts.account)
 
 
 def main() -> None:
-    try:
-        app()
-    except Refused as refused:
-        typer.echo(f"phonotary: {refused.because}", err=True)
-        raise SystemExit(1) from None
-    except Exception as error:
-        # Told apart by name: a command that needs no database should not load its library.
-        if type(error).__module__ != "sqlalchemy.exc":
-            raise
-        first = str(getattr(error, "orig", error)).strip().splitlines()[0]
-        typer.echo(f"phonotary: the database does not answer: {first}", err=True)
-        raise SystemExit(1) from None
+    code = exits.code_of(app)
+    if code:
+        raise SystemExit(code)

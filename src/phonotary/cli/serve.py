@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
-from phonotary import config
-from phonotary.cli import start
+from phonotary.cli import start, workers
+from phonotary.config import Settings, default_data_directory, service
 
 if TYPE_CHECKING:
     from phonotary.bootstrap.hub import Hub
@@ -29,17 +29,24 @@ def serve(config_file: CONFIG = None) -> None:
         typer.echo(f"phonotary serves {start.origin_of(listener)}  (vetting {settings.vetting})")
         if settings.reviewer_password is None:
             note("nobody can decide at /console/reviews: set PHONOTARY_REVIEWER_PASSWORD")
-        if settings.stir_chain is None:
+        if not settings.stir.providers:
             note("no call is signed: set PHONOTARY_STIR_CHAIN, _STIR_KEY and _STIR_X5U")
 
-    start.serve(settings, listener, None, served)
+    if settings.workers == 1:
+        start.serve(settings, listener, None, served)
+        return
+
+    def one_of_several(number: int) -> None:
+        start.serve(settings, listener, None, served if number == 0 else lambda hub: None)
+
+    raise typer.Exit(workers.run(settings.workers, one_of_several))
 
 
-def settings_of(file: Path | None) -> config.Settings:
+def settings_of(file: Path | None) -> Settings:
     """The service's settings, or exit 2 with one sentence that says which of them to mend."""
     try:
-        settings = config.service(file)
-        config.default_data_directory().mkdir(mode=0o700, parents=True, exist_ok=True)
+        settings = service.service(file)
+        default_data_directory().mkdir(mode=0o700, parents=True, exist_ok=True)
         return settings
     except (OSError, tomllib.TOMLDecodeError, ValueError) as error:
         fail(str(error))

@@ -55,6 +55,7 @@ class Start:
     offline: bool
     proxy_port: int
     tls_port: int
+    sip_port: int
     ca_file: Path | None
 
     def settings(self, database_url: str, credentials: tuple[str, str] | None) -> config.Settings:
@@ -70,6 +71,7 @@ class Start:
             seed=self.seed,
             ready_file=self.ready_file,
             state_file=self.state,
+            sip_port=self.sip_port,
         )
 
     def require_loopback(self) -> None:
@@ -160,11 +162,13 @@ async def _run(
 
     import uvicorn
 
+    from phonotary.web import lean
     from phonotary.web.sandbox.protocol import AbortableProtocol
 
     class Server(uvicorn.Server):
         async def startup(self, sockets: list[socket.socket] | None = None) -> None:
             await super().startup(sockets)
+            await hub.voice.start()
             if doors is not None:
                 await doors.serve(self._protocol)
             served(hub)
@@ -173,6 +177,7 @@ async def _run(
             if doors is not None:
                 doors.stop()
             await super().shutdown(sockets)
+            await hub.voice.stop()
 
         @contextlib.contextmanager
         def capture_signals(self) -> Iterator[None]:
@@ -203,23 +208,24 @@ async def _run(
             log_level="warning",
             access_log=False,
             lifespan="off",
-            http=AbortableProtocol,
+            http=AbortableProtocol if hub.settings.sandbox else lean.protocol(hub.door),
             ws="none",
             server_header=False,
             timeout_keep_alive=30,
             timeout_graceful_shutdown=5,
         )
     )
-    work = asyncio.create_task(hub.worker.run())
+    work = [asyncio.create_task(each) for each in (hub.worker.run(), hub.voice.run())]
     try:
         await server.serve(sockets=[listener])
     finally:
-        work.cancel()
+        for each in work:
+            each.cancel()
         hub.database.close()
 
 
 def ready(hub: Hub, listener: socket.socket, doors: Doors) -> dict[str, Any]:
-    """The ready file. ``sip`` and ``dns`` are null until those doors exist."""
+    """The ready file. ``dns`` is null until that door exists."""
     from phonotary.bootstrap.controls import described
 
     seeded = furnished(hub)
@@ -229,7 +235,7 @@ def ready(hub: Hub, listener: socket.socket, doors: Doors) -> dict[str, Any]:
         "proxy": doors.proxy,
         "tls": doors.tls,
         "ca": str(doors.ca_file),
-        "sip": None,
+        "sip": sip_of(hub, listener),
         "dns": None,
         **described(seeded),
         "oauth_client_id": client[0] if client else None,
@@ -248,6 +254,15 @@ def furnished(hub: Hub) -> Seeded:
 def origin_of(listener: socket.socket) -> str:
     host, port = listener.getsockname()[:2]
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+
+def sip_of(hub: Hub, listener: socket.socket) -> str | None:
+    """``host:port`` of the SIP door, UDP and TCP alike."""
+    port = hub.voice.sip_port
+    host = listener.getsockname()[0]
+    if port is None:
+        return None
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 
 def listen(host: str, port: int) -> socket.socket:

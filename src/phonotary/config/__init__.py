@@ -31,6 +31,10 @@ class Trunk:
     account_sid: str
     role: str = "both"
     """``authenticate``, ``verify``, ``both`` or ``diverting``."""
+    attest: str = "A"
+    """The most that is asked for where a request names no level."""
+    trusted: bool = True
+    """Whether its P-Asserted-Identity is believed (RFC 3325 section 5); else From counts."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +50,9 @@ class Stir:
     """PEM certificate that signs that list."""
     crl_required: bool = False
     """No verdict without a current list of revocations."""
+    lab: frozenset[str] = frozenset()
+    """Origins of a laboratory, as ``http://127.0.0.1:8080``: certificates are fetched from them
+    without TLS and from private addresses."""
     origid: str = "as-given"
     """``as-given``, ``per-call`` or ``per-customer``."""
     deterministic: bool = False
@@ -85,6 +92,12 @@ class Settings:
     stir: Stir = Stir()
     sip_port: int | None = None
     """None: no SIP. 0 picks a free one."""
+    sip_unsigned: str = "proceed"
+    """What the proxy is told of a call that cannot be signed: ``proceed`` or ``block``."""
+    sip_failed: str = "proceed"
+    """The same for a call whose validation failed."""
+    workers: int = 1
+    """Processes that share the ports."""
     trunks: tuple[Trunk, ...] = ()
 
 

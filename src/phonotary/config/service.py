@@ -18,6 +18,8 @@ from phonotary.config import (
     service_url,
 )
 
+MOST_WORKERS = 256
+
 
 def _whole(text: str) -> int:
     if not text.isdecimal() or len(text) > 12:
@@ -31,10 +33,21 @@ def _port(text: str) -> int:
     return int(text)
 
 
+def _workers(text: str) -> int:
+    number = _whole(text)
+    if not 1 <= number <= MOST_WORKERS:
+        raise ValueError(f"workers are 1 to {MOST_WORKERS}, and {text} is not")
+    return number
+
+
 def _yes(text: str) -> bool:
     if text.lower() not in ("true", "false"):
         raise ValueError(f"{text} is neither true nor false")
     return text.lower() == "true"
+
+
+def _words(text: str) -> frozenset[str]:
+    return frozenset(text.replace(",", " ").split())
 
 
 def _one_of(*words: str) -> Callable[[str], str]:
@@ -54,12 +67,16 @@ _PLAIN: dict[str, Callable[[str], Any]] = {
     "VETTING": _one_of("instant", "delayed", "manual"),
     "REVIEWER_PASSWORD": str,
     "SIP_PORT": _port,
+    "SIP_UNSIGNED": _one_of("proceed", "block"),
+    "SIP_FAILED": _one_of("proceed", "block"),
+    "WORKERS": _workers,
 }
 _STIR: dict[str, Callable[[str], Any]] = {
     "STIR_ANCHORS": Path,
     "STIR_CRL": Path,
     "STIR_CRL_ISSUER": Path,
     "STIR_CRL_REQUIRED": _yes,
+    "STIR_LAB": _words,
     "STIR_ORIGID": _one_of("as-given", "per-call", "per-customer"),
     "STIR_DETERMINISTIC": _yes,
     "STIR_RCD": _yes,
@@ -69,7 +86,7 @@ _STIR: dict[str, Callable[[str], Any]] = {
 }
 # The one provider of a hub that has but one.
 _PROVIDER = ("STIR_CHAIN", "STIR_KEY", "STIR_X5U")
-_NAMES = (*_PLAIN, *_STIR, *_PROVIDER)
+NAMES = (*_PLAIN, *_STIR, *_PROVIDER)
 _TABLES = ("provider", "trunk")
 
 
@@ -81,17 +98,21 @@ def service(file: Path | None, environ: Mapping[str, str] | None = None) -> Sett
     if file is not None:
         content = tomllib.loads(file.read_text("utf-8"))
     tables = {name: content.pop(name, []) for name in _TABLES}
-    unknown = sorted(set(content) - {name.lower() for name in _NAMES})
+    unknown = sorted(set(content) - {name.lower() for name in NAMES})
     if unknown:
         raise ValueError(f"{file} has settings nobody reads: {', '.join(unknown)}")
     given = {name.upper(): _text(value) for name, value in content.items()}
-    given |= {n: source[f"PHONOTARY_{n}"] for n in _NAMES if f"PHONOTARY_{n}" in source}
+    given |= {n: source[f"PHONOTARY_{n}"] for n in NAMES if f"PHONOTARY_{n}" in source}
     plain = {name.lower(): read(given[name]) for name, read in _PLAIN.items() if name in given}
     stir = {
         name.removeprefix("STIR_").lower(): read(given[name])
         for name, read in _STIR.items()
         if name in given
     }
+    if ("crl" in stir) != ("crl_issuer" in stir):
+        raise ValueError("a list of revocations needs stir_crl and stir_crl_issuer together")
+    if plain.get("workers", 1) > 1 and plain.get("sip_port") == 0:
+        raise ValueError("several workers share one SIP port; give its number")
     return Settings(
         **{
             "database_url": service_url(default_data_directory()),
@@ -140,4 +161,6 @@ _SHAPES: dict[str, Callable[[Any], Any]] = {
     "accounts": frozenset,
     "networks": tuple,
     "role": _one_of("authenticate", "verify", "both", "diverting"),
+    "attest": _one_of("A", "B", "C"),
+    "trusted": bool,
 }

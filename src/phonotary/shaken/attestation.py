@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum, auto
+from hashlib import blake2b
 
 from phonotary.errors import Reason, Refused
 from phonotary.shaken.ports import Standing
@@ -39,6 +40,7 @@ class Fact(StrEnum):
     PRODUCT_VOUCHING = auto()
     PRODUCT_LINKED = auto()
     NUMBER_ON_PRODUCT = auto()
+    STANDING_FRESH = auto()
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,6 +150,13 @@ TABLE: tuple[Row, ...] = (
         Fact.NUMBER_ON_PRODUCT,
         "The number is not assigned to the SHAKEN/STIR trust product; for A, assign it there.",
     ),
+    # Nothing a customer can mend, so it is named only where nothing else is missing.
+    _b(
+        "standing-not-fresh",
+        Fact.STANDING_FRESH,
+        "This node has lost touch with the database and would not hear of a suspension; for A, "
+        "call again once it hears of changes, or call through another node.",
+    ),
     Row(
         "no-profile",
         Level.C,
@@ -171,6 +180,18 @@ TABLE: tuple[Row, ...] = (
     ),
 )
 
+
+def digest(table: tuple[Row, ...]) -> str:
+    """Twelve hexadecimal digits that differ whenever a row, or the order of the rows, does."""
+    text = repr(
+        [(r.name, r.outcome, r.explanation, sorted(r.holds), sorted(r.lacks)) for r in table]
+    )
+    return blake2b(text.encode(), digest_size=6).hexdigest()
+
+
+policy_version = digest(TABLE)
+"""Which table decided."""
+
 _READ: tuple[tuple[Fact, Callable[[Standing], bool | str | None]], ...] = (
     (Fact.ACCOUNT_KNOWN, lambda s: s.account_known),
     (Fact.NUMBER_OURS, lambda s: s.number_ours),
@@ -182,6 +203,7 @@ _READ: tuple[tuple[Fact, Callable[[Standing], bool | str | None]], ...] = (
     (Fact.PRODUCT_VOUCHING, lambda s: bool(s.product_sid) and s.product_vouching),
     (Fact.PRODUCT_LINKED, lambda s: s.product_linked),
     (Fact.NUMBER_ON_PRODUCT, lambda s: s.number_on_product),
+    (Fact.STANDING_FRESH, lambda s: s.fresh),
     (Fact.BUSINESS_VOUCHED_FOR, lambda s: _business_vouched_for(s)),
 )
 
@@ -220,10 +242,25 @@ def decide(standing: Standing, *, caller_authenticated: bool, requested: Level |
     ``requested`` is a ceiling: it can lower the level, never raise it, and None (no level was
     asked for) gives C, so that A is never given unasked. Ask for ``Level.A`` to learn what the
     facts justify. Raises Refused: NOT_AUTHENTICATED or ACCOUNT_NOT_ACTIVE.
+
+    The table is walked once for each standing and question; the calls after it read the outcome.
     """
-    row = row_for(facts_of(standing, caller_authenticated=caller_authenticated))
+    asked = (caller_authenticated is True, requested)
+    found = standing.decided.get(asked)
+    if found is None:
+        found = standing.decided[asked] = _decide(standing, *asked)
+    if isinstance(found, Decision):
+        return found
+    reason, because = found
+    raise Refused(reason, because)
+
+
+def _decide(
+    standing: Standing, authenticated: bool, requested: Level | None
+) -> Decision | tuple[Reason, str]:
+    row = row_for(facts_of(standing, caller_authenticated=authenticated))
     if isinstance(row.outcome, Reason):
-        raise Refused(row.outcome, row.explanation)
+        return row.outcome, row.explanation
     if requested is None:
         lowered = f"No level was asked for, so the lowest is given. {row.explanation}"
         return Decision(Level.C, "level-not-requested", lowered, row.outcome)

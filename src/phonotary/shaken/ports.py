@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Protocol
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from phonotary.clock import Instant
 
 
 @dataclass(frozen=True, slots=True)
@@ -11,11 +13,11 @@ class Standing:
     """What KYC says, at this moment, of one number for one calling account.
 
     Every flag answers "do we know this to be so?": what cannot be established is False, because
-    an unknown must never raise an attestation.
+    an unknown must never raise an attestation. The number itself is not in it, so that one object
+    serves all numbers of a customer that stand alike: whoever finds a standing compares the number
+    and the caller, digit for digit, with those it was kept for (:mod:`phonotary.shaken.directory`).
     """
 
-    tn: str
-    """The number asked about, ``+`` and digits (a service number stays as dialled)."""
     account_sid: str | None
     """The account that holds the number, or None when nobody here does."""
     account_known: bool
@@ -43,6 +45,16 @@ class Standing:
     linked to it."""
     business_name: str | None
     """The verified name of the business, for the sentence shown to people; None if unknown."""
+    until: Instant | None = None
+    """The instant at which the clock alone changes it (an approval runs out), None for never."""
+    inputs: tuple[tuple[str, str], ...] = ()
+    """What a ledger keeps of the evidence: (SID, version) of the profile and of the product."""
+    depends_on: frozenset[str] = frozenset()
+    """The SIDs of all that was read for it; a change of any of them ends it. ``*`` is anything."""
+    fresh: bool = True
+    """Changes made anywhere would be known here by now. False once a node hears of none."""
+    decided: dict[Any, Any] = field(default_factory=dict, init=False, repr=False, compare=False)
+    """What :func:`attestation.decide` has worked out for it, once for all its calls."""
 
 
 class StandingOf(Protocol):
@@ -51,7 +63,7 @@ class StandingOf(Protocol):
     def __call__(self, tn: str, account_sid: str) -> Standing:
         """``tn`` is ``+`` and digits, or a service number as dialled; ``account_sid`` the caller.
 
-        Must answer about exactly that ``tn``. A number nobody knows is a Standing whose facts
-        are False, not an exception.
+        Must answer about exactly that ``tn`` and that caller. A number nobody knows is a Standing
+        whose facts are False, not an exception.
         """
         ...

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import msgspec
 
 from phonotary import tn
 from phonotary.clock import Instant
@@ -12,14 +14,18 @@ from phonotary.errors import Reason, Refused
 from phonotary.shaken import identity_header, passport
 from phonotary.shaken.attestation import Decision, Level, decide
 from phonotary.shaken.certificates import SigningCredential
+from phonotary.shaken.origids import UUID
 from phonotary.shaken.ports import Standing
 
 FRESH = 60
 """Seconds that iat may differ from now, either way (RFC 8224 section 6.1)."""
 
+DIVERTED = "number-diverts"
+"""The reason kept for a ``div``, which carries no level: its number is the caller's to send on."""
+
 # ATIS-1000082's characters of a telephone number; what is dropped carries no meaning.
 _WRITTEN = re.compile(r"[0-9*#+.()-]{1,32}")
-_UUID = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
+
 # E.164 allows fifteen digits; service numbers are shorter.
 _LONGEST = 15
 
@@ -36,12 +42,44 @@ class CredentialOutOfDate(Exception):
     """The provider's certificate is not valid now: our fault, so it is not a Refused."""
 
 
-@dataclass(frozen=True, slots=True)
-class SigningRequest:
-    """One call to sign; :func:`signing_request` builds it from what came over the wire."""
+# Made once per call: a frozen msgspec.Struct costs a tenth of a frozen dataclass to make.
+
+
+class CallToSign(msgspec.Struct, frozen=True, kw_only=True):
+    """One call as a door received it, in the words it was written in on the wire."""
 
     caller_sid: str | None
     """The account that proved who it is, or None when nobody did."""
+    orig: str
+    dest: tuple[str, ...]
+    iat: Instant | None = None
+    """None: the present time."""
+    attest: str | None = None
+    """The most that is asked for; None asks for nothing and gets the lowest level."""
+    origid: str | None = None
+    """A UUID, or None for one of this service's own (:mod:`phonotary.shaken.origids`)."""
+    ppt: str = "shaken"
+    """``shaken``, or ``div`` for a call that is being sent on (RFC 8946)."""
+    div: str | None = None
+    """The number the call is diverted from; needed for ``div`` only."""
+    hi: str | None = None
+    """The history-info index that ``div`` may hold (RFC 8946 section 3)."""
+    identities: tuple[str, ...] = ()
+    """Identity header values the request already carries; what a ``div`` continues."""
+    rcd: bool = False
+    """Add the approved business's name as Rich Call Data (RFC 9795)."""
+    crn: str | None = None
+    """The reason for the call, shown with the name (RFC 9795 section 7)."""
+    door: str = "library"
+    """Which door the call came by: http, sip, text, cli."""
+    source: str = ""
+    """The address it came from."""
+
+
+class SigningRequest(msgspec.Struct, frozen=True, kw_only=True):
+    """One call to sign; :func:`signing_request` builds it from what came over the wire."""
+
+    caller_sid: str | None
     orig_tn: str
     """RFC 8224 section 8.3 form, without ``+``."""
     dest_tns: tuple[str, ...]
@@ -53,19 +91,31 @@ class SigningRequest:
     @property
     def orig_e164(self) -> str:
         """How the rest of the house writes the calling number: ``+`` and digits."""
-        return f"+{self.orig_tn}" if self.orig_tn.isdecimal() else self.orig_tn
+        return e164(self.orig_tn)
 
 
-@dataclass(frozen=True, slots=True)
-class SignedCall:
+class SignedCall(msgspec.Struct, frozen=True):
     """A signed call and everything a ledger needs to answer for it."""
 
     identity: str
     """The Identity header's value, ready for SIP."""
-    decision: Decision
-    origid: str
+    decision: Decision | None
+    """None for a ``div``, which attests to nothing but the diversion."""
+    origid: str | None
+    """None for a ``div`` as well."""
     payload: bytes
     """The claims exactly as signed, canonical JSON."""
+    fingerprint: str
+    """SHA-256 of the certificate that signed."""
+
+    @property
+    def level(self) -> Level | None:
+        return self.decision.level if self.decision else None
+
+    @property
+    def reason(self) -> str:
+        """The row of the attestation table that decided; ``number-diverts`` for a ``div``."""
+        return self.decision.reason if self.decision else DIVERTED
 
 
 def signing_request(
@@ -83,10 +133,10 @@ def signing_request(
         raise InvalidClaim("dest", "it names no number")
     return SigningRequest(
         caller_sid=caller_sid,
-        orig_tn=_canonical(orig, "orig"),
-        dest_tns=tuple(_canonical(one, "dest") for one in dest),
+        orig_tn=canonical(orig, "orig"),
+        dest_tns=tuple([canonical(one, "dest") for one in dest]),
         iat=iat,
-        attest=None if attest is None else Level(attest),
+        attest=None if attest is None else Level.__members__[attest],
     )
 
 
@@ -96,45 +146,66 @@ def sign_call(
     credential: SigningCredential,
     now: Instant,
     origid: str,
+    *,
+    rich: Mapping[str, Any] | None = None,
+    deterministic: bool = False,
 ) -> SignedCall:
     """Decide the attestation and sign the call with it.
 
-    ``now`` is whole seconds since 1970; ``origid`` is the call's UUID (RFC 8588 section 5), the
-    caller's own or one the edge has minted, and is signed as written. Raises InvalidClaim for
-    ``iat`` or ``origid``, Refused as :func:`attestation.decide` does, CredentialOutOfDate when
-    the certificate does not cover both now and iat, and ValueError for another number's standing.
+    ``standing`` must be what was found for exactly this number and caller: whoever finds it
+    compares both, for one object serves all numbers that stand alike. ``now`` is whole seconds
+    since 1970; ``origid`` is the call's UUID (RFC 8588 section 5), signed as written. ``rich``
+    holds further claims (``rcd``, ``rcdi``, ``crn``), which are signed with an A only: a name
+    nobody stands for is not shown. Raises InvalidClaim for ``iat`` or ``origid``, Refused as
+    :func:`attestation.decide` does, and CredentialOutOfDate when the certificate does not cover
+    both now and iat.
     """
-    if tn.canonical(standing.tn) != request.orig_tn:
-        raise ValueError("the standing is of another number than the one that calls")
     # Who asks is settled before what they ask, so a stranger learns nothing about values.
     decision = decide(
         standing,
         caller_authenticated=request.caller_sid is not None,
         requested=request.attest,
     )
-    if not _UUID.fullmatch(origid):
-        raise InvalidClaim("origid", "it is not a UUID")
-    _check_time(request.iat, credential, now)
+    check_origid(origid)
+    check_time(request.iat, credential, now)
     payload = passport.shaken_payload(
         decision.level, request.dest_tns, request.iat, request.orig_tn, origid
     )
-    token = passport.sign(payload, credential.key, credential.x5u)
-    return SignedCall(identity_header.emit(token, credential.x5u), decision, origid, payload)
+    if rich and decision.level is Level.A:
+        payload = passport.canonical({**msgspec.json.decode(payload), **rich})
+    token = passport.sign(payload, credential.key, credential.x5u, deterministic=deterministic)
+    identity = identity_header.emit(token, credential.x5u)
+    return SignedCall(identity, decision, origid, payload, credential.fingerprint)
 
 
-def _check_time(iat: Instant, credential: SigningCredential, now: Instant) -> None:
+def check_origid(origid: str) -> None:
+    """RFC 8588 section 5: a UUID, in either case of letters."""
+    if not UUID.fullmatch(origid):
+        raise InvalidClaim("origid", "it is not a UUID")
+
+
+def check_time(iat: Instant, credential: SigningCredential, now: Instant) -> None:
     """RFC 8224 section 6.1: fresh, and both instants inside the certificate's validity."""
-    if abs(now - iat) > FRESH:
+    if not -FRESH <= now - iat <= FRESH:
         raise InvalidClaim("iat", f"it is more than {FRESH} seconds from the present time")
     for at in (now, iat):
         if not credential.not_before <= at <= credential.not_after:
             raise CredentialOutOfDate(f"certificate {credential.fingerprint} does not cover {at}")
 
 
-def _canonical(written: str, parameter: str) -> str:
-    if not _WRITTEN.fullmatch(written):
-        raise InvalidClaim(parameter, "a number is 1 to 32 of the characters 0-9*#+.-()")
-    number = tn.canonical(written)
+def canonical(written: str, parameter: str) -> str:
+    """A number in RFC 8224 section 8.3 form; InvalidClaim naming ``parameter`` otherwise."""
+    # Nearly every number comes as digits, perhaps with a plus sign, and is then only measured.
+    number = written[1:] if written[:1] == "+" else written
+    if not (number.isascii() and number.isdecimal()):
+        if not _WRITTEN.fullmatch(written):
+            raise InvalidClaim(parameter, "a number is 1 to 32 of the characters 0-9*#+.-()")
+        number = tn.canonical(written)
     if not 1 <= len(number) <= _LONGEST:
         raise InvalidClaim(parameter, f"a number has 1 to {_LONGEST} digits")
     return number
+
+
+def e164(number: str) -> str:
+    """``+`` and digits for a telephone number; a service number stays as dialled."""
+    return f"+{number}" if number.isdecimal() else number

@@ -11,7 +11,7 @@ from phonotary.storage.store import SqlStore
 
 Rows = dict[str, list[dict[str, Any]]]
 
-_OWNED = tuple(table for table in schema.metadata.sorted_tables if "account_sid" in table.c)
+_OWNED = tuple(table for table in schema.STATE if "account_sid" in table.c)
 
 
 def dump(store: SqlStore, sid: str) -> Rows:
@@ -48,6 +48,7 @@ def load(store: SqlStore, sid: str, rows: Rows) -> set[str]:
     store.connection.execute(delete(accounts).where(below))
     for table in _OWNED:
         snapshot.put(store, table, rows[table.name])
+    store.changes.everything(sid)
     return asked
 
 

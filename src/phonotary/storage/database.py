@@ -18,8 +18,10 @@ from sqlalchemy import Connection, Engine, NullPool, create_engine, event
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import DataError, IntegrityError, OperationalError
 
+from phonotary.clock import Clock, Instant
 from phonotary.errors import Reason, Refused
 from phonotary.storage import direct
+from phonotary.storage.feed import tell
 from phonotary.storage.kept import Kept
 from phonotary.storage.store import SqlStore
 
@@ -58,6 +60,11 @@ class Database:
 
     def __init__(self, url: str, pool_size: int = 8) -> None:
         self.url = url
+        self.now: Callable[[], Instant] = Clock().now
+        """The clock by which changes are dated; a sandbox puts its own here."""
+        self.listeners: list[Callable[[frozenset[str]], None]] = []
+        """Told what a write has changed for standings, once it is committed and before whoever
+        asked for it is answered. They must neither fail nor wait."""
         self._patience = _AT_START
         self.is_sqlite = make_url(url).get_backend_name() == "sqlite"
         self._kept: tuple[Kept, ...] = ()
@@ -120,13 +127,23 @@ class Database:
     @contextmanager
     def reading(self) -> Iterator[SqlStore]:
         with self._to_read() as connection:
-            yield SqlStore(connection, writing=False)
+            yield SqlStore(connection, writing=False, now=self.now)
 
     @contextmanager
     def writing(self) -> Iterator[SqlStore]:
         """One transaction: all of it is kept, or none of it."""
-        with self._to_write() as connection:
-            yield SqlStore(connection, writing=True)
+        subjects: frozenset[str] = frozenset()
+        try:
+            with self._to_write() as connection:
+                store = SqlStore(connection, writing=True, now=self.now)
+                yield store
+                subjects = frozenset(store.changes.subjects)
+                tell(connection, subjects)
+        finally:
+            # Also where COMMIT itself fails, for then nobody knows whether it was done.
+            if subjects:
+                for listener in self.listeners:
+                    listener(subjects)
 
     def read(self, work: Callable[[SqlStore], T]) -> T:
         try:
@@ -164,16 +181,18 @@ class Database:
         an error that is raised, rather than in an outcome, means that nothing was kept."""
         try:
             with self.writing() as store:
-                return [self._apart(store.connection, work) for work in works]
+                return [self._apart(store, work) for work in works]
         except OperationalError as error:
             if not _is_busy(error):
                 raise
             raise _refused(error) from error
 
-    def _apart(self, connection: Connection, work: Callable[[SqlStore], Any]) -> Outcome:
+    def _apart(self, whole: SqlStore, work: Callable[[SqlStore], Any]) -> Outcome:
+        connection = whole.connection
         direct.tell(connection, "SAVEPOINT apart")
         try:
-            result = work(SqlStore(connection, writing=True))
+            store = SqlStore(connection, writing=True, now=self.now)
+            result = work(store)
         except Exception as error:
             # Where SQLite itself rolled back, the work before this one is lost with it.
             if not direct.driver(connection).in_transaction:
@@ -181,6 +200,7 @@ class Database:
             direct.tell(connection, "ROLLBACK TO apart")
             outcome = Outcome(error=_refused(error))
         else:
+            whole.changes.subjects |= store.changes.subjects
             outcome = Outcome(result)
         direct.tell(connection, "RELEASE apart")
         return outcome

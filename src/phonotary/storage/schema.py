@@ -16,6 +16,7 @@ from sqlalchemy import (
     Dialect,
     Index,
     Integer,
+    LargeBinary,
     MetaData,
     String,
     Table,
@@ -246,6 +247,23 @@ status_changes = Table(
     sqlite_autoincrement=True,
 )
 
+# Only ever added to: nodes read on from where they were, and a call of last year is traced by it. A
+# sandbox's state neither holds nor replaces it.
+standing_changes = Table(
+    "standing_changes",
+    metadata,
+    Column("seq", Seq, primary_key=True, autoincrement=True),
+    Column("kind", String(16), nullable=False),
+    Column("subject", Sid, nullable=False),
+    Column("about", Sid),
+    Column("account_sid", Sid, nullable=False),
+    Column("phone_number", String(16)),
+    Column("at", Instant, nullable=False),
+    Index(None, "subject", "seq"),
+    Index(None, "phone_number", "seq"),
+    sqlite_autoincrement=True,
+)
+
 jobs = Table(
     "jobs",
     metadata,
@@ -269,3 +287,47 @@ settings = Table(
     Column("name", String(64), primary_key=True),
     Column("value", Text, nullable=False),
 )
+
+# The ledger of calls. It only grows, apart from what a retention prunes, and is no state that a
+# sandbox dumps or puts back: see STATE. A batch is two rows of one ``seq``: what it is found by,
+# which is small and read through, and what it holds.
+ledger_batches = Table(
+    "ledger_batches",
+    metadata,
+    Column("seq", Seq, primary_key=True, autoincrement=True),
+    Column("chain", Sid, nullable=False),
+    Column("position", BigInteger, nullable=False),
+    Column("rows", Integer, nullable=False),
+    Column("first_at", Instant, nullable=False),
+    Column("last_at", Instant, nullable=False),
+    Column("origids", LargeBinary, nullable=False),
+    UniqueConstraint("chain", "position"),
+    Index(None, "last_at"),
+)
+
+calls = Table(
+    "calls",
+    metadata,
+    Column("seq", Seq, primary_key=True, autoincrement=False),
+    Column("bodies", LargeBinary, nullable=False),
+    Column("hashes", LargeBinary, nullable=False),
+)
+
+ledger_certificates = Table(
+    "ledger_certificates",
+    metadata,
+    Column("frame", String(32), primary_key=True),
+    Column("fingerprint", String(64), nullable=False),
+    Column("header", Text, nullable=False),
+    Column("tail", Text, nullable=False),
+    Column("x5u", Text),
+    Column("chain_pem", Text),
+    Column("first_seen", Instant, nullable=False),
+)
+
+STATE = tuple(
+    table
+    for table in metadata.sorted_tables
+    if table not in (calls, ledger_batches, ledger_certificates, standing_changes)
+)
+"""The tables that a sandbox's state is made of."""

@@ -9,16 +9,18 @@ from sqlalchemy.exc import StatementError
 
 from phonotary.errors import Reason, Refused
 from phonotary.storage import schema
-from phonotary.storage.migrate import HEAD
 from phonotary.storage.store import SqlStore
 
 # The hub's own secrets stay where they are: a snapshot is shared, a token's key is not.
 _OURS = frozenset(
-    "token_secret reviewer_password stir_chain stir_key stir_root pristine starts".split()
+    "token_secret reviewer_password stir_credential stir_laboratory pristine starts".split()
 )
 
 # Of the year 9987: beyond the next twelve there is no date to show.
 _LATEST = 253_000_000_000
+
+SCHEMA = "0001"
+"""The migration that last changed a table of the state; later ones leave dumps as they are."""
 
 State = dict[str, Any]
 
@@ -26,23 +28,24 @@ State = dict[str, Any]
 def dump(store: SqlStore) -> State:
     """``{"schema": …, "tables": {name: [row, …]}}``; a row is an object by column name."""
     tables: dict[str, list[dict[str, Any]]] = {}
-    for table in schema.metadata.sorted_tables:
+    for table in schema.STATE:
         rows = store.connection.execute(select(table)).mappings()
         tables[table.name] = [
             dict(row) for row in rows if table is not schema.settings or row["name"] not in _OURS
         ]
-    return {"schema": HEAD, "tables": tables}
+    return {"schema": SCHEMA, "tables": tables}
 
 
 def load(store: SqlStore, state: State) -> None:
     """Make the state this one and no other. Refused when it is not a dump of this schema."""
     tables = state.get("tables") if isinstance(state, dict) else None
-    if not isinstance(tables, dict) or state.get("schema") != HEAD:
-        raise Refused(Reason.INVALID_PARAMETER, f"This is not a state of schema {HEAD}")
+    if not isinstance(tables, dict) or state.get("schema") != SCHEMA:
+        raise Refused(Reason.INVALID_PARAMETER, f"This is not a state of schema {SCHEMA}")
     clear(store)
-    for table in schema.metadata.sorted_tables:
+    for table in schema.STATE:
         put(store, table, tables.get(table.name, []))
     _renumber(store)
+    store.changes.everything()
 
 
 def put(store: SqlStore, table: Table, rows: Any) -> None:
@@ -60,7 +63,7 @@ def put(store: SqlStore, table: Table, rows: Any) -> None:
 
 def clear(store: SqlStore) -> None:
     """Forget everything but the hub's own secrets."""
-    for table in schema.metadata.sorted_tables:
+    for table in schema.STATE:
         if table is schema.settings:
             store.connection.execute(delete(table).where(table.c.name.not_in(_OURS)))
         else:
@@ -101,7 +104,7 @@ def _renumber(store: SqlStore) -> None:
     """PostgreSQL counts ``seq`` beside the table; its counters must pass the loaded rows."""
     if store.connection.dialect.name != "postgresql":
         return
-    for table in schema.metadata.sorted_tables:
+    for table in schema.STATE:
         if "seq" in table.c:
             store.connection.execute(
                 text(

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import cached_property
-from typing import Any
+from typing import Any, TypeVar
 
-from sqlalchemy import Connection, Table, bindparam, insert, select, text
+from sqlalchemy import Connection, Table, bindparam, func, insert, select, text
 
 from phonotary.access.accounts import Account, Key
+from phonotary.clock import Clock, Instant
 from phonotary.events import Job, StatusChanged
-from phonotary.storage import schema
+from phonotary.storage import changes, direct, schema
 from phonotary.storage.collections import Rows
 from phonotary.trusthub import records as r
+
+T = TypeVar("T")
+
+_SYSTEM = Clock()
 
 _OWNER = select(schema.accounts.c.owner_account_sid).where(
     schema.accounts.c.sid == bindparam("sid_")
@@ -31,30 +37,40 @@ _HISTORY = (
     .where(_CHANGES.c.bundle_sid == bindparam("sid_"))
     .order_by(_CHANGES.c.seq)
 )
+_VERSION = select(func.max(_CHANGES.c.seq)).where(_CHANGES.c.bundle_sid == bindparam("sid_"))
 _SETTING = select(schema.settings.c.value).where(schema.settings.c.name == bindparam("name_"))
 
 
 class SqlStore:
     """Implements ``trusthub.store.Store`` and ``access.accounts.Accounts``."""
 
-    def __init__(self, connection: Connection, writing: bool) -> None:
+    def __init__(
+        self, connection: Connection, writing: bool, now: Callable[[], Instant] = _SYSTEM.now
+    ) -> None:
         self.connection = connection
         self._writing = writing
+        self.changes = changes.Changes(connection, now)
+        """What standings rest on and this transaction changed."""
         self.enqueued: list[Job] = []
         """Jobs added in this transaction, so that the edge can wake whoever does them."""
         self.access_changed = False
         """Whether an account or a key changed, so that remembered credentials are forgotten."""
 
-    def _rows(self, table: Table, record: type[Any], locking: bool = True) -> Rows[Any]:
-        return Rows(self.connection, table, record, locking and self._writing)
+    def _rows(self, table: Table, record: type[Any]) -> Rows[Any]:
+        return Rows(self.connection, table, record, self._writing)
+
+    def _watched(
+        self, rows: type[changes.Watched[T]], record: type[T], locking: bool = True
+    ) -> changes.Watched[T]:
+        return rows(self.connection, record, self.changes, locking and self._writing)
 
     @cached_property
     def bundles(self) -> Rows[r.Bundle]:
-        return self._rows(schema.bundles, r.Bundle)
+        return self._watched(changes.Bundles, r.Bundle)
 
     @cached_property
     def end_users(self) -> Rows[r.EndUser]:
-        return self._rows(schema.end_users, r.EndUser)
+        return self._watched(changes.EndUsers, r.EndUser)
 
     @cached_property
     def documents(self) -> Rows[r.SupportingDocument]:
@@ -62,11 +78,11 @@ class SqlStore:
 
     @cached_property
     def entity_assignments(self) -> Rows[r.EntityAssignment]:
-        return self._rows(schema.entity_assignments, r.EntityAssignment)
+        return self._watched(changes.EntityAssignments, r.EntityAssignment)
 
     @cached_property
     def endpoint_assignments(self) -> Rows[r.ChannelEndpointAssignment]:
-        return self._rows(schema.endpoint_assignments, r.ChannelEndpointAssignment)
+        return self._watched(changes.EndpointAssignments, r.ChannelEndpointAssignment)
 
     @cached_property
     def evaluations(self) -> Rows[r.StoredEvaluation]:
@@ -78,7 +94,7 @@ class SqlStore:
 
     @cached_property
     def numbers(self) -> Rows[r.Number]:
-        return self._rows(schema.numbers, r.Number)
+        return self._watched(changes.Numbers, r.Number)
 
     @cached_property
     def caller_ids(self) -> Rows[r.OutgoingCallerId]:
@@ -91,7 +107,7 @@ class SqlStore:
     @cached_property
     def accounts(self) -> Rows[Account]:
         # Every request for a subaccount reads it; only a change of the account itself holds it.
-        return self._rows(schema.accounts, Account, locking=False)
+        return self._watched(changes.AccountRows, Account, locking=False)
 
     @cached_property
     def keys(self) -> Rows[Key]:
@@ -157,6 +173,11 @@ class SqlStore:
     def history(self, bundle_sid: str) -> list[StatusChanged]:
         found = self.connection.execute(_HISTORY, {"sid_": bundle_sid})
         return [StatusChanged(*row) for row in found]
+
+    def version(self, bundle_sid: str) -> str:
+        """The newest entry of the bundle's history, as a decimal number; 0 for a new draft."""
+        found = direct.rows(self.connection, _VERSION, {"sid_": bundle_sid})
+        return str(found[0][0] or 0)
 
     def enqueue(self, job: Job) -> None:
         added = self.connection.execute(

@@ -13,6 +13,9 @@ from phonotary.trusthub.ownership import is_in_family
 from phonotary.trusthub.records import CUSTOMER_PROFILE, Bundle, Number, Party
 from phonotary.trusthub.store import Store
 
+# How many records are asked for by their SIDs in one question.
+_AT_ONCE = 500
+
 
 @dataclass(frozen=True, slots=True)
 class NumberStanding:
@@ -87,13 +90,22 @@ def vouches(store: Store, profile: Bundle, now: Instant) -> bool:
 
 
 def _products_of(store: Store, profiles: list[Bundle]) -> list[Bundle]:
-    """The SHAKEN/STIR products linked to any of these profiles."""
-    found = (
-        store.bundles.get(assignment.bundle_sid)
+    """The SHAKEN/STIR products linked to any of these profiles.
+
+    Asked for many at once: a reseller's primary profile supports each of its customers' profiles.
+    """
+    linked = [
+        assignment.bundle_sid
         for profile in profiles
         for assignment in store.entity_assignments.all(object_sid=profile.sid)
-    )
-    return [b for b in found if b and b.policy_sid == policies.SHAKEN_STIR]
+    ]
+    return [
+        bundle
+        for start in range(0, len(linked), _AT_ONCE)
+        for bundle in store.bundles.all(
+            sid=tuple(linked[start : start + _AT_ONCE]), policy_sid=policies.SHAKEN_STIR
+        )
+    ]
 
 
 def account_vouched(store: Store, caller: Party, now: Instant) -> bool:

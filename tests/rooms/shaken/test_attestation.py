@@ -9,11 +9,20 @@ from typing import Any
 import pytest
 
 from phonotary.errors import Reason, Refused
-from phonotary.shaken.attestation import TABLE, Decision, Fact, Level, decide, facts_of, row_for
+from phonotary.shaken.attestation import (
+    TABLE,
+    Decision,
+    Fact,
+    Level,
+    decide,
+    digest,
+    facts_of,
+    policy_version,
+    row_for,
+)
 from phonotary.shaken.ports import Standing
 
 BEST = Standing(
-    tn="+14155550100",
     account_sid="AC" + "1" * 32,
     account_known=True,
     number_ours=True,
@@ -55,6 +64,8 @@ def test_a_number_on_an_approved_profile_and_product_gets_a() -> None:
         ({"product_linked": False}, "B", "product-not-linked"),
         ({"product_vouching": False}, "B", "product-not-vouching"),
         ({"number_on_product": False}, "B", "number-not-on-product"),
+        ({"fresh": False}, "B", "standing-not-fresh"),
+        ({"fresh": False, "account_vouched": False}, "B", "standing-not-fresh"),
         ({"account_vouched": False, "profile_sid": None}, "C", "no-profile"),
         ({"account_vouched": False, "profile_vouching": False}, "C", "business-not-approved"),
         (
@@ -168,6 +179,39 @@ def test_a_fact_that_is_not_plainly_true_does_not_count(flag: str, unknown: obje
     standing = replace(BEST, **{flag: unknown})  # type: ignore[arg-type]
     row = row_for(facts_of(standing, caller_authenticated=True))
     assert row.outcome is not Level.A
+
+
+def test_a_missing_fact_is_named_before_the_lost_feed_that_nobody_can_mend() -> None:
+    assert asked(replace(BEST, fresh=False, product_linked=False)).reason == "product-not-linked"
+
+
+def test_the_table_is_walked_once_for_all_calls_of_a_standing() -> None:
+    standing = replace(BEST)
+    assert asked(standing) is asked(standing)
+    lower = asked(standing, Level.B)
+    assert (lower.level, asked(standing).level) == (Level.B, Level.A)
+
+
+def test_what_was_decided_for_one_standing_is_not_told_of_a_changed_copy() -> None:
+    standing = replace(BEST)
+    assert asked(standing).level is Level.A
+    assert asked(replace(standing, product_vouching=False)).level is Level.B
+
+
+def test_what_was_refused_is_refused_again_and_says_nothing_of_a_caller_who_is_known() -> None:
+    standing = replace(BEST)
+    for _ in range(2):
+        with pytest.raises(Refused) as caught:
+            decide(standing, caller_authenticated=False, requested=Level.A)
+        assert caught.value.reason is Reason.NOT_AUTHENTICATED
+        assert asked(standing).level is Level.A
+
+
+def test_the_version_of_the_policy_is_that_of_the_table() -> None:
+    assert policy_version == digest(TABLE)
+    reworded = (replace(TABLE[0], explanation="otherwise"), *TABLE[1:])
+    assert digest(reworded) != digest(TABLE)
+    assert digest(TABLE[::-1]) != digest(TABLE)
 
 
 def test_names_of_rows_are_unique_and_fit_for_a_header() -> None:

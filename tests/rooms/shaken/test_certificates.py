@@ -23,14 +23,17 @@ from cryptography.x509.verification import (
 )
 
 from phonotary.errors import Refused
+from phonotary.shaken import issuing
 from phonotary.shaken.certificates import (
-    POLICY,
-    TN_AUTH_LIST,
     Issued,
     fingerprint,
     load_credential,
     sandbox_certificates,
 )
+from phonotary.shaken.chains import validate
+from phonotary.shaken.issuing import POLICY
+from phonotary.shaken.tn_auth_list import EXTENSION as TN_AUTH_LIST
+from phonotary.shaken.trust import Trust
 
 NOW = 1_790_000_000
 CRL = "https://trust.example/certs/crl"
@@ -218,3 +221,40 @@ def test_a_certificate_that_names_no_provider_is_not_loaded() -> None:
 def test_names_that_a_certificate_cannot_carry_are_refused(spc: str, organisation: str) -> None:
     with pytest.raises(Refused):
         sandbox_certificates(NOW, spc, organisation)
+
+
+class Device:
+    """A key that signs where it is kept and shows no public half, as PKCS #11 does."""
+
+    def __init__(self, key: ec.EllipticCurvePrivateKey) -> None:
+        self._key = key
+
+    def sign(self, data: bytes, signature_algorithm: ec.ECDSA) -> bytes:
+        return self._key.sign(data, signature_algorithm)
+
+
+def test_a_key_in_a_device_proves_itself_by_signing() -> None:
+    key = load_pem_private_key(ISSUED.key_pem, None)
+    assert isinstance(key, ec.EllipticCurvePrivateKey)
+    device = Device(key)
+    credential = load_credential(ISSUED.chain_pem, device, X5U)
+    assert credential.key is device
+    assert credential.spc == "709J"
+
+
+def test_a_device_with_another_key_is_not_loaded() -> None:
+    with pytest.raises(Refused, match="not the certificate's"):
+        load_credential(ISSUED.chain_pem, Device(ec.generate_private_key(ec.SECP256R1())), X5U)
+
+
+def test_a_certificate_on_another_curve_signs_nothing() -> None:
+    key = ec.generate_private_key(ec.SECP384R1())
+    ca = issuing.sti_ca(issuing.root(NOW), NOW)
+    leaf = issuing.leaf(ca, NOW, "709J", key=key)
+    with pytest.raises(Refused, match="not on P-256"):
+        load_credential(leaf.pem, Device(key), X5U)
+
+
+def test_the_sandbox_chain_is_one_that_a_verifier_believes() -> None:
+    found = validate(ISSUED.chain_pem, Trust((ROOT,)), NOW)
+    assert (found.spc, found.fingerprint) == ("709J", fingerprint(ISSUED.chain_pem))

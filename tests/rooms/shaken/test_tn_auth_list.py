@@ -11,7 +11,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from phonotary.errors import Reason, Refused
-from phonotary.shaken.tn_auth_list import MAX_BYTES, Entry, One, Range, Spc, decode, encode
+from phonotary.shaken.tn_auth_list import (
+    MAX_BYTES,
+    Entry,
+    One,
+    Range,
+    Spc,
+    contains,
+    decode,
+    encode,
+    encompasses,
+)
 
 FILE = Path(__file__).parents[2] / "vectors" / "tnauthlist.json"
 VECTORS: list[dict[str, Any]] = json.loads(FILE.read_text())["vectors"]
@@ -129,3 +139,93 @@ def test_size_is_bounded_both_ways() -> None:
 def test_an_empty_list_is_refused() -> None:
     with pytest.raises(Refused, match="at least one"):
         encode([])
+
+
+@pytest.mark.parametrize(
+    ("tn", "covered"),
+    [
+        ("12155550000", True),
+        ("12155550009", True),
+        ("12155550010", False),
+        ("12155549999", False),
+        ("+1 215 555 0005", True),
+        ("2155550005", False),
+        ("012155550005", False),
+        ("911", True),
+        ("*69", True),
+        ("*6", False),
+        ("", False),
+        ("1" * 5000, False),
+    ],
+)
+def test_a_list_speaks_for_its_numbers_and_no_others(tn: str, covered: bool) -> None:
+    entries = [Range("12155550000", 10), One("911"), One("*69")]
+    assert contains(entries, tn) is covered
+
+
+def test_a_provider_code_leaves_a_number_open() -> None:
+    entries = [Spc("709J"), One("12155550100")]
+    assert contains(entries, "12155550100") is True
+    assert contains(entries, "12155550101") is None
+    assert contains([Spc("709J")], "junk") is None
+
+
+def test_leading_noughts_tell_numbers_apart() -> None:
+    assert contains([Range("0010", 5)], "0012") is True
+    assert contains([Range("0010", 5)], "12") is False
+
+
+TNS = st.integers(0, 999).map(lambda n: f"{n:03}")
+SMALL = st.one_of(
+    st.builds(One, TNS),
+    st.builds(
+        lambda start, count: Range(start, min(count, 999 - int(start))),
+        st.integers(0, 900).map(lambda n: f"{n:03}"),
+        st.integers(2, 120),
+    ),
+)
+
+
+def numbers(entries: list[Entry]) -> set[str]:
+    found = set()
+    for one in entries:
+        if isinstance(one, Range):
+            found |= {f"{int(one.start) + step:03}" for step in range(one.count)}
+        elif isinstance(one, One):
+            found.add(one.tn)
+    return found
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.lists(SMALL, max_size=6), st.lists(SMALL, max_size=4), TNS)
+def test_scopes_are_sets_of_numbers(parent: list[Entry], child: list[Entry], tn: str) -> None:
+    assert contains(parent, tn) is (tn in numbers(parent))
+    assert encompasses(parent, child) is (numbers(child) <= numbers(parent))
+
+
+@pytest.mark.parametrize(
+    ("parent", "child", "within"),
+    [
+        ([Spc("709J")], [Spc("709J")], True),
+        ([Spc("709J")], [Spc("709K")], False),
+        ([Spc("709J")], [Spc("709J"), One("1")], None),
+        ([Spc("709J"), One("1")], [One("1")], True),
+        ([Spc("709J"), One("1")], [Spc("709K"), One("2")], False),
+        ([Range("10", 5), Range("15", 5)], [Range("12", 6)], True),
+        ([Range("10", 5), Range("16", 3)], [Range("12", 6)], False),
+        ([One("*69")], [One("*69")], True),
+        ([One("1")], [One("01")], False),
+    ],
+)
+def test_a_child_scope_is_within_open_or_beyond(
+    parent: list[Entry], child: list[Entry], within: bool | None
+) -> None:
+    assert encompasses(parent, child) is within
+
+
+def test_a_database_says_which_numbers_a_provider_holds() -> None:
+    held = {"709J": [Range("20", 10)], "709K": [One("40")]}
+    parent = [Spc("709J"), Spc("709K"), Range("10", 10)]
+    assert encompasses(parent, [Range("15", 10), One("40")], held.__getitem__) is True
+    assert encompasses(parent, [Range("15", 16)], held.__getitem__) is False
+    assert encompasses([Spc("709K")], [One("20")], held.__getitem__) is False

@@ -1,0 +1,274 @@
+"""What a traceback asks for, in one piece: the call, why it was signed so, and for whom.
+
+A provider must answer a traceback within 24 hours (the FCC, since January 2024). The bundle holds
+people's names and numbers, so it is written to whoever asked and to no log.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from typing import Any
+
+from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric import ec
+
+from phonotary import tn
+from phonotary.bootstrap import customers
+from phonotary.clock import Instant, iso8601
+from phonotary.errors import Reason, Refused
+from phonotary.shaken import attestation, identity_header, passport
+from phonotary.shaken.ledger import Call, Row, identity_of, read
+from phonotary.storage import ledger_kept, migrate
+from phonotary.storage.database import Database
+from phonotary.storage.ledger_table import Certificate
+from phonotary.storage.store import SqlStore
+
+LIMIT = 100
+"""Calls of one bundle; ``more`` says that there are further ones."""
+
+_CEILINGS = {
+    "level-not-requested": "No level was asked for, so the lowest is given.",
+    "requested-lower": "A lower level was asked for than the facts justify.",
+}
+_EXPLANATIONS = {row.name: row.explanation for row in attestation.TABLE} | _CEILINGS
+
+
+def evidence(
+    database: Database,
+    *,
+    now: Instant,
+    origid: str | None = None,
+    number: str | None = None,
+    minute: Instant | None = None,
+    unmasked: bool = False,
+    limit: int = LIMIT,
+) -> dict[str, Any]:
+    """JSON values about the calls of an ``origid``, or from a ``number`` within the minute that
+    begins at ``minute``.
+
+    Registration numbers show their last four characters unless ``unmasked``. Refused: NOT_FOUND
+    when there is no such call, INVALID_PARAMETER when the question is none.
+    """
+    if migrate.current(database) != migrate.HEAD:
+        raise Refused(Reason.NOT_FOUND, "That database holds no hub of this version")
+
+    def collected(store: SqlStore) -> dict[str, Any]:
+        rows = _asked(store, origid, number, minute, limit + 1)
+        if not rows:
+            raise Refused(Reason.NOT_FOUND, "The ledger holds no such call")
+        return _Bundle(store, unmasked).of(rows[:limit], len(rows) > limit)
+
+    found = database.read(collected)
+    sound = {
+        chain: not ledger_kept.verify(database, only=chain).faults
+        for chain in {each["proof"]["chain"] for each in found["calls"]}
+    }
+    for each in found["calls"]:
+        each["proof"]["chain_checks"] = sound[each["proof"]["chain"]]
+    asked = {"origid": origid, "number": number, "minute": iso8601(minute) if minute else None}
+    return {"asked": asked, "made_at": iso8601(now), **found}
+
+
+def minute_of(text: str) -> Instant:
+    """The instant of ``2026-11-20T18:05`` (UTC; a Z after it changes nothing)."""
+    try:
+        at = datetime.strptime(text.removesuffix("Z"), "%Y-%m-%dT%H:%M")
+    except ValueError:
+        because = f"{text} is not a minute; write it as 2026-11-20T18:05, in UTC"
+        raise Refused(Reason.INVALID_PARAMETER, because) from None
+    return int(at.replace(tzinfo=UTC).timestamp())
+
+
+def _asked(
+    store: SqlStore, origid: str | None, number: str | None, minute: Instant | None, limit: int
+) -> list[Row]:
+    if origid is not None and number is None and minute is None:
+        return ledger_kept.by_origid(store.connection, origid, limit)
+    if origid is None and number is not None and minute is not None:
+        parsed = tn.parse(number)
+        orig = tn.canonical(parsed.e164 if parsed else number)
+        return ledger_kept.by_number(store.connection, orig, minute, minute + 60, limit)
+    raise Refused(Reason.INVALID_PARAMETER, "Ask for an origid, or for a number and a minute")
+
+
+class _Bundle:
+    """One bundle while it is put together. What several calls share is told once."""
+
+    def __init__(self, store: SqlStore, unmasked: bool) -> None:
+        self.store = store
+        self.unmasked = unmasked
+        self.certificates: dict[str, dict[str, Any]] = {}
+        self.keys: dict[str, ec.EllipticCurvePublicKey] = {}
+        self.bundles: dict[str, dict[str, Any] | None] = {}
+        self.accounts: dict[str, dict[str, Any] | None] = {}
+        self.numbers: dict[str, list[dict[str, Any]]] = {}
+
+    def of(self, rows: Iterable[Row], more: bool) -> dict[str, Any]:
+        told = [self._call(row) for row in rows]
+        return {
+            "calls": told,
+            "more": more,
+            "certificates": self.certificates,
+            "accounts": self.accounts,
+            "bundles": self.bundles,
+            "numbers": self.numbers,
+        }
+
+    def _call(self, row: Row) -> dict[str, Any]:
+        call = read(row.body)
+        if not isinstance(call, Call):
+            raise Refused(Reason.INVALID_PARAMETER, "A row of the ledger is no call")
+        certificate = self._certificate(call)
+        self._number(call.orig)
+        return {
+            "kind": call.kind,
+            "at": iso8601(call.at),
+            "door": call.door,
+            "source": call.source,
+            "orig": call.orig,
+            "dest": list(call.dest),
+            "origid": call.origid,
+            "account_sid": call.account_sid,
+            "decision": _decision(call) if call.kind == "signed" else None,
+            "verdict": _verdict(call) if call.kind == "verified" else None,
+            "rested_on": [self._input(call, *each) for each in call.inputs],
+            "profile_of_account": self._customer(call),
+            "passport": self._passport(call, certificate),
+            "certificate": _fingerprint(call, certificate),
+            "spc": call.spc,
+            "proof": self._proof(row),
+        }
+
+    def _certificate(self, call: Call) -> Certificate | None:
+        found = None
+        if call.frame is not None:
+            found = ledger_kept.certificate(self.store.connection, call.frame)
+        elif call.fingerprint is not None:
+            found = ledger_kept.of_fingerprint(self.store.connection, call.fingerprint)
+        if found is not None and found.fingerprint not in self.certificates:
+            leaf = _leaf(found)
+            self.certificates[found.fingerprint] = _told(found, leaf)
+            if leaf is not None and isinstance(key := leaf.public_key(), ec.EllipticCurvePublicKey):
+                self.keys[found.fingerprint] = key
+        return found
+
+    def _passport(self, call: Call, certificate: Certificate | None) -> dict[str, Any] | None:
+        """The token as it was on the wire, and taken apart where it can be."""
+        frame = ledger_kept.frame_of(certificate) if certificate and call.frame else None
+        try:
+            identity = identity_of(call, frame)
+        except Refused as refused:
+            return {"identity": None, "unreadable": refused.because}
+        if not identity:
+            return None
+        told: dict[str, Any] = {"identity": identity, "cut_from": call.cut}
+        try:
+            token = passport.read(identity_header.parse(identity).token)
+        except Refused as refused:
+            return {**told, "unreadable": refused.because}
+        holds = None
+        if (key := self.keys.get(_fingerprint(call, certificate) or "")) is not None:
+            holds = _holds(token, key)
+        return {
+            **told,
+            "header": token.header,
+            "payload": token.payload,
+            "signature_holds": holds,
+        }
+
+    def _input(self, call: Call, sid: str, version: str) -> dict[str, Any]:
+        """A record the decision rested on, with the decision about it that was valid then."""
+        told = self._known(sid)
+        if told is None:
+            return {"sid": sid, "version": version, "status": None, "decided": None}
+        return {
+            "sid": sid,
+            "version": version,
+            **customers.at_the_time(told, version, call.at),
+        }
+
+    def _customer(self, call: Call) -> str | None:
+        """The SID of the profile that stands for the account, whatever the call's number has."""
+        sid = call.account_sid
+        if sid is None:
+            return None
+        if sid not in self.accounts:
+            self.accounts[sid] = customers.account(self.store, sid)
+        profile = customers.primary_sid(self.store, sid)
+        return profile if profile and self._known(profile) else None
+
+    def _known(self, sid: str) -> dict[str, Any] | None:
+        if sid not in self.bundles:
+            self.bundles[sid] = customers.bundle(self.store, sid, self.unmasked)
+        return self.bundles[sid]
+
+    def _number(self, orig: str) -> None:
+        parsed = tn.parse(f"+{orig.removeprefix('+')}")
+        if parsed is not None and parsed.e164 not in self.numbers:
+            self.numbers[parsed.e164] = customers.number_history(self.store, parsed.e164)
+
+    def _proof(self, row: Row) -> dict[str, Any]:
+        previous = ledger_kept.before(self.store.connection, row)
+        return {
+            "chain": row.chain,
+            "position": row.position,
+            "hash": row.hash.hex(),
+            "previous_hash": previous.hex() if previous else None,
+            "body": row.body.decode(),
+        }
+
+
+def _decision(call: Call) -> dict[str, Any]:
+    return {
+        "level": call.level,
+        "requested": call.requested,
+        "justified": call.justified,
+        "reason": call.reason,
+        "explanation": _EXPLANATIONS.get(call.reason),
+        "policy": call.policy,
+        "policy_is_still_in_force": call.policy == attestation.policy_version,
+    }
+
+
+def _verdict(call: Call) -> dict[str, Any]:
+    return {
+        "verstat": call.verstat,
+        "case": call.case,
+        "reason": call.reason,
+        "attest": call.level,
+    }
+
+
+def _fingerprint(call: Call, certificate: Certificate | None) -> str | None:
+    return certificate.fingerprint if certificate else call.fingerprint
+
+
+def _leaf(certificate: Certificate) -> x509.Certificate | None:
+    if certificate.chain_pem is None:
+        return None
+    try:
+        return x509.load_pem_x509_certificates(certificate.chain_pem.encode())[0]
+    except ValueError:
+        return None
+
+
+def _told(certificate: Certificate, leaf: x509.Certificate | None) -> dict[str, Any]:
+    told: dict[str, Any] = {"x5u": certificate.x5u, "chain_pem": certificate.chain_pem}
+    if leaf is not None:
+        told |= {
+            "subject": leaf.subject.rfc4514_string(),
+            "issuer": leaf.issuer.rfc4514_string(),
+            "serial_number": f"{leaf.serial_number:x}",
+            "not_before": iso8601(int(leaf.not_valid_before_utc.timestamp())),
+            "not_after": iso8601(int(leaf.not_valid_after_utc.timestamp())),
+        }
+    return told
+
+
+def _holds(token: passport.Passport, key: ec.EllipticCurvePublicKey) -> bool:
+    try:
+        passport.check(token, key)
+    except Refused:
+        return False
+    return True

@@ -1,0 +1,180 @@
+"""The authentication service: a call as a door received it, decided, signed and remembered.
+
+Nothing here waits: the standing comes from memory (or one short read), the key is loaded, and the
+ledger takes its row into a bounded queue. A call that cannot be remembered is not signed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Any
+
+from phonotary import sids
+from phonotary.clock import Instant
+from phonotary.errors import Reason, Refused
+from phonotary.shaken import attestation, div, identity_header, passport, rcd, uris
+from phonotary.shaken.certificates import SigningCredential
+from phonotary.shaken.ledger import Entry
+from phonotary.shaken.origids import OrigidPolicy, origid_for
+from phonotary.shaken.passport import Identity, Passport
+from phonotary.shaken.ports import Standing, StandingOf
+from phonotary.shaken.signing import (
+    CallToSign,
+    InvalidClaim,
+    SignedCall,
+    canonical,
+    check_time,
+    e164,
+    sign_call,
+    signing_request,
+)
+
+_STRANGER = "The account's credentials are required."
+_NOT_YOURS = (
+    "The number that the call is diverted from is not held by the calling account, so nothing "
+    "lets it speak for that number (RFC 8946 section 4.1)."
+)
+
+
+class AuthenticationService:
+    """RFC 8224 section 6.1 for every door of one hub."""
+
+    def __init__(
+        self,
+        *,
+        standing_of: StandingOf,
+        credential_of: Callable[[str], SigningCredential],
+        now: Callable[[], Instant],
+        remember: Callable[[Entry], None],
+        origid_policy: OrigidPolicy = OrigidPolicy.AS_GIVEN,
+        secret: str = "",
+        deterministic: bool = False,
+        always_rich: bool = False,
+    ) -> None:
+        """``credential_of`` takes the calling account; ``now`` is real time, for ``iat`` is;
+        ``secret`` keys the origids of ``per-customer``."""
+        self._standing_of = standing_of
+        self._credential_of = credential_of
+        self._now = now
+        self._remember = remember
+        self._origid_policy = origid_policy
+        self._secret = secret
+        self._deterministic = deterministic
+        self._always_rich = always_rich
+
+    def sign(self, call: CallToSign) -> SignedCall:
+        """Raises Refused (NOT_AUTHENTICATED, ACCOUNT_NOT_ACTIVE, FORBIDDEN; UNAVAILABLE when the
+        ledger is full), InvalidClaim, and CredentialOutOfDate, which is our own fault."""
+        caller = call.caller_sid
+        if caller is None:
+            raise Refused(Reason.NOT_AUTHENTICATED, _STRANGER)
+        if call.ppt == "div":
+            return self._divert(call, caller)
+        if call.ppt != "shaken":
+            raise InvalidClaim("ppt", "it is none of shaken and div")
+        now = self._now()
+        request = signing_request(
+            caller_sid=caller,
+            orig=call.orig,
+            dest=call.dest,
+            iat=now if call.iat is None else call.iat,
+            attest=call.attest,
+        )
+        standing = self._standing_of(request.orig_e164, caller)
+        credential = self._credential_of(caller)
+        signed = sign_call(
+            request,
+            standing,
+            credential,
+            now,
+            origid_for(self._origid_policy, call.origid, caller, self._secret, sids.uuid),
+            rich=self._rich(call, standing),
+            deterministic=self._deterministic,
+        )
+        self._remember(
+            _entry(call, now, credential, request.orig_tn, request.dest_tns, signed, standing)
+        )
+        return signed
+
+    def _rich(self, call: CallToSign, standing: Standing) -> dict[str, Any] | None:
+        """The approved business's name, where a name was asked for. Only an A carries it."""
+        if not (call.rcd or call.crn or self._always_rich) or not standing.business_name:
+            return None
+        return rcd.rcd_claims(rcd.Display(name=standing.business_name, reason=call.crn))
+
+    def _divert(self, call: CallToSign, caller: str) -> SignedCall:
+        """RFC 8946 section 4.1: whoever sends a call on answers for the number it was sent to."""
+        now = self._now()
+        if call.div is None:
+            raise InvalidClaim("div", "it is missing, and a diverted call was diverted somewhere")
+        number = canonical(call.div, "div")
+        standing = self._standing_of(e164(number), caller)
+        if not (standing.account_known and standing.number_right_valid and standing.fresh):
+            raise Refused(Reason.FORBIDDEN, _NOT_YOURS)
+        credential = self._credential_of(caller)
+        check_time(now if call.iat is None else call.iat, credential, now)
+        targets = tuple(canonical(one, "dest") for one in call.dest)
+        diverting = Identity("tn", number)
+        claims = div.div_claims(
+            _continued(call.identities, diverting),
+            [Identity("tn", one) for one in targets],
+            call.iat,
+            of=diverting,
+            hi=call.hi,
+        )
+        payload = passport.payload(claims)
+        token = passport.sign(
+            payload,
+            credential.key,
+            credential.x5u,
+            ppt="div",
+            deterministic=self._deterministic,
+        )
+        identity = identity_header.emit(token, credential.x5u, ppt="div")
+        signed = SignedCall(identity, None, None, payload, credential.fingerprint)
+        self._remember(_entry(call, now, credential, number, targets, signed, standing))
+        return signed
+
+
+def _continued(identities: tuple[str, ...], diverting: Identity) -> Passport:
+    """The token that brought the call to the number it leaves now. What cannot be read is none:
+    RFC 8946 section 4.1 leaves every header in its place, usable or not."""
+    found = []
+    for value in identity_header.split(identities):
+        with suppress(Refused):
+            found.append(passport.read(identity_header.parse(value).token))
+    for one in div.open_ends(found):
+        if diverting in map(uris.canonical, one.dest):
+            return one
+    raise InvalidClaim("identityHeaders", "none of them was made for the number that diverts")
+
+
+def _entry(
+    call: CallToSign,
+    now: Instant,
+    credential: SigningCredential,
+    orig: str,
+    dest: tuple[str, ...],
+    signed: SignedCall,
+    standing: Standing,
+) -> Entry:
+    return Entry(
+        kind="signed",
+        at=now,
+        door=call.door,
+        source=call.source,
+        account_sid=call.caller_sid,
+        spc=credential.spc,
+        orig=orig,
+        dest=dest,
+        origid=signed.origid,
+        level=signed.level,
+        reason=signed.reason,
+        requested=call.attest,
+        justified=signed.decision.justified if signed.decision else None,
+        identity=signed.identity,
+        fingerprint=signed.fingerprint,
+        policy=attestation.policy_version,
+        inputs=standing.inputs,
+    )

@@ -1,0 +1,233 @@
+"""Everything of a hub that calls pass through: who signs, who verifies, what is remembered."""
+
+from __future__ import annotations
+
+import asyncio
+import ipaddress
+from collections.abc import Callable
+from typing import Any
+
+from phonotary import report
+from phonotary.access.accounts import Account
+from phonotary.bootstrap.credentials import Credentials
+from phonotary.bootstrap.naming import Names
+from phonotary.bootstrap.rehearsal import Rehearsal
+from phonotary.bootstrap.sealing import AuthenticationService
+from phonotary.bootstrap.standing import Standings
+from phonotary.bootstrap.trusting import TrustFiles
+from phonotary.bootstrap.verifying import VerificationService
+from phonotary.clock import Clock
+from phonotary.config import Settings
+from phonotary.config import Trunk as TrunkSettings
+from phonotary.outbound.fetch import Fetcher
+from phonotary.outbound.repository import Repository
+from phonotary.shaken.certificates import SigningCredential
+from phonotary.shaken.laboratory.policy_administrator import Member
+from phonotary.shaken.ledger import Entry
+from phonotary.shaken.origids import OrigidPolicy
+from phonotary.shaken.trust import Trust
+from phonotary.shaken.verdicts import Verdict
+from phonotary.shaken.verification import CallToVerify, Rules
+from phonotary.sip.answers import Policy, Then
+from phonotary.sip.redirect import Redirect
+from phonotary.sip.server import Server, serve
+from phonotary.sip.trunks import LOOPBACK, Role, Trunk
+from phonotary.storage.database import Database
+from phonotary.storage.ledger import LedgerWriter, WhenFull
+from phonotary.trusthub.filing import Vetting
+
+# Seconds between two looks at what may have changed: files, revocations, the ledger's lag. A
+# revocation in the laboratory is thereby known within two.
+_LOOK = 1.0
+_DAY = 86_400
+_WHEN_FULL: dict[str, WhenFull] = {"refuse": "refuse", "count": "drop-visible"}
+
+
+class Voice:
+    """The STIR services of one hub; made before it knows its address, started when it serves."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        database: Database,
+        clock: Clock,
+        *,
+        secret: str,
+        origin: str,
+        account: Account | None,
+    ) -> None:
+        """``secret`` keys per-customer origids, ``origin`` is the hub's own address. ``account``
+        is the sandbox's first: it is a member of the laboratory's STI-PA, and whoever sends SIP
+        from this machine is taken for it. Raises Refused where a file is not as it should be."""
+        stir = settings.stir
+        self._settings = settings
+        self._database = database
+        self._clock = clock
+        self.chains: dict[str, bytes] = {}
+        """The certificate repository: what ``/certs/`` serves, by name."""
+        # Calls are real even where the hub's clock is not, so STIR runs on real time throughout;
+        # only the age of a sandbox's own certificate follows the clock that can be advanced.
+        wall = clock.wall
+        self.rehearsal: Rehearsal | None = None
+        self._files: tuple[Credentials, TrustFiles] | None = None
+        self._account = account
+        credential_of: Callable[[str], SigningCredential]
+        if settings.sandbox:
+            members = (Member(account.sid, account.auth_token),) if account else ()
+            self.rehearsal = Rehearsal(database, clock, origin, self.chains, members)
+            credential_of = self.rehearsal
+            trust = self.rehearsal.laboratory.trust(wall())
+        else:
+            credentials = Credentials(stir.providers, self._owner_of, wall, self.chains)
+            self._files = credentials, TrustFiles(stir, wall)
+            credential_of, trust = credentials, self._files[1].trust
+        self.signs = settings.sandbox or bool(stir.providers)
+        self.standings = Standings(database, clock.now, stir.directory)
+        self.ledger = LedgerWriter(
+            database.url,
+            bound=stir.ledger_bound,
+            when_full=_WHEN_FULL[stir.ledger_full],
+            chain_of=lambda print_: self.chains.get(f"{print_}.pem"),
+        )
+        self.authentication = AuthenticationService(
+            standing_of=self.standings,
+            credential_of=credential_of,
+            now=wall,
+            remember=self.ledger.append,
+            origid_policy=OrigidPolicy(stir.origid),
+            secret=secret,
+            deterministic=stir.deterministic,
+            always_rich=stir.rcd,
+        )
+        lab = stir.lab | ({origin} if settings.sandbox else set())
+        self.verification = VerificationService(
+            Repository(Fetcher(lab=lab), trust, wall),
+            wall,
+            Rules(lab=lab),
+            remember=self._remember,
+        )
+        self._trust = trust
+        self._sip: Server | None = None
+
+    @property
+    def sip_port(self) -> int | None:
+        return self._sip.port if self._sip else None
+
+    async def start(self) -> None:
+        """Raises OSError when the SIP port is taken."""
+        self.standings.start()
+        self.ledger.start()
+        settings = self._settings
+        if settings.sip_port is None:
+            return
+        trunks = [_trunk(each) for each in settings.trunks]
+        if self._account is not None and not trunks:
+            trunks = [Trunk(LOOPBACK, self._account.sid)]
+        names = Names(self._database, self.standings, Vetting(settings.vetting), self._clock.now)
+        redirect = Redirect(
+            trunks,
+            now=self._clock.wall,
+            sign=self.authentication.sign,
+            verify_now=self.verification.verify_now,
+            verify=self.verification.verify,
+            name_of=names,
+            policy=Policy(unsigned=Then(settings.sip_unsigned), failed=Then(settings.sip_failed)),
+        )
+        shared = settings.workers > 1
+        self._sip = await serve(settings.host, settings.sip_port, redirect, shared=shared)
+
+    async def stop(self) -> None:
+        """Nothing more is taken in, and what was promised to the ledger is written."""
+        if self._sip is not None:
+            await self._sip.close()
+        await self.verification.close()
+        self.standings.stop()
+        left = await asyncio.to_thread(self.ledger.close)
+        if left:
+            _log().error("calls could not be written to the ledger", rows=left)
+
+    async def run(self) -> None:
+        """Until cancelled: follow what changes outside, and say what somebody must see to."""
+        said, looks = "", 0
+        while True:
+            await asyncio.sleep(_LOOK)
+            looks += 1
+            try:
+                self.look()
+                if looks % int(_DAY / _LOOK) == 1:
+                    self._alarm()
+                said = self._tell_lag(said)
+            except Exception:
+                _log().exception("a look at what has changed failed")
+
+    def look(self) -> None:
+        """Take in what has changed: certificates, authorities, revocations."""
+        if self.rehearsal is not None:
+            self.rehearsal.look()
+            found = self.rehearsal.laboratory.trust(self._clock.wall())
+            if _says_more(found, self._trust):
+                self._believe(found)
+        if self._files is not None:
+            credentials, trust_files = self._files
+            credentials.look()
+            if trust_files.look():
+                self._believe(trust_files.trust)
+
+    def _believe(self, trust: Trust) -> None:
+        self._trust = trust
+        self.verification.repository.set_trust(trust)
+
+    def _alarm(self) -> None:
+        for sentence in self._files[0].alarms() if self._files else ():
+            _log().warning(sentence)
+
+    def _tell_lag(self, said: str) -> str:
+        """Once for each new trouble of the ledger."""
+        error = self.ledger.lag.last_error or ""
+        if error and error != said:
+            _log().warning("the ledger cannot be written", error=error)
+        return error
+
+    def _owner_of(self, account_sid: str) -> str:
+        return self._database.read(lambda store: store.owner_of(account_sid)) or account_sid
+
+    def _remember(self, call: CallToVerify, verdict: Verdict, door: str, source: str) -> None:
+        self.ledger.append(_verified(call, verdict, door, source, self._clock.wall()))
+
+
+def _verified(call: CallToVerify, verdict: Verdict, door: str, source: str, now: int) -> Entry:
+    return Entry(
+        kind="verified",
+        at=now,
+        door=door,
+        source=source,
+        orig=call.orig,
+        dest=call.dest,
+        origid=verdict.origid,
+        level=verdict.attest,
+        reason=verdict.reason or "verified",
+        verstat=verdict.verstat,
+        case=verdict.case,
+        identity=call.identities[0] if call.identities else "",
+        fingerprint=verdict.fingerprint,
+    )
+
+
+def _says_more(found: Trust, held: Trust) -> bool:
+    """Whether a certificate was revoked since, or the list that is held is past half its time."""
+    new, old = found.revocations, held.revocations
+    if new is None or old is None:
+        return new is not old
+    return new.revoked != old.revoked or 2 * new.this_update > old.this_update + old.next_update
+
+
+def _trunk(settings: TrunkSettings) -> Trunk:
+    """Raises ValueError for a network that is none."""
+    networks = tuple(ipaddress.ip_network(one) for one in settings.networks)
+    return Trunk(
+        networks, settings.account_sid, Role(settings.role), settings.attest, settings.trusted
+    )
+
+
+def _log() -> Any:
+    return report.to("phonotary.voice")

@@ -1,0 +1,65 @@
+"""``phonotary audit verify``: whether the ledger of calls is as it was written."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from phonotary import config
+
+if TYPE_CHECKING:
+    from phonotary.storage.database import Database
+
+DATA = Annotated[Path | None, typer.Option(help="Directory given to up.")]
+
+audit = typer.Typer(help="Check what was recorded.", no_args_is_help=True)
+
+
+@audit.callback()
+def _group() -> None:
+    """Without it typer would make the one command of the group the group itself."""
+
+
+@contextmanager
+def database_of(data: Path | None) -> Iterator[Database]:
+    """The hub's database: the one of the environment, else the file in the data directory. Exit 2
+    when there is none, for opening it would make one, or two, for one of them is a sandbox's."""
+    from phonotary.storage.database import Database
+
+    url = config.database_url()
+    if url is None:
+        directory = data or config.default_data_directory()
+        found = [name for name in ("phonotary.db", "service.db") if (directory / name).exists()]
+        if len(found) != 1:
+            what = "two hubs; set PHONOTARY_DATABASE_URL to one" if found else "no hub; give --data"
+            typer.echo(f"phonotary: {directory} holds {what}.", err=True)
+            raise typer.Exit(2)
+        url = f"sqlite:///{directory / found[0]}"
+    database = Database(url)
+    try:
+        yield database
+    finally:
+        database.close()
+
+
+@audit.command("verify")
+def verify(data: DATA = None) -> None:
+    """Check every chain of the ledger. Exit 1 names the first row that is not as it was written."""
+    from phonotary.errors import Reason, Refused
+    from phonotary.storage import ledger_kept, migrate
+
+    with database_of(data) as database:
+        if migrate.current(database) != migrate.HEAD:
+            raise Refused(Reason.NOT_FOUND, "That database holds no hub of this version")
+        found = ledger_kept.verify(database)
+        with database.reading() as store:
+            newest = ledger_kept.newest(store.connection)
+    if found.faults:
+        typer.echo(f"phonotary: {found.faults[0]}", err=True)
+        raise typer.Exit(1)
+    last = f", newest {newest.hash.hex()}" if newest else ""
+    typer.echo(f"{found.chains} chains, {found.rows} rows, all as written{last}")

@@ -1,0 +1,93 @@
+"""``phonotary sign``: the Identity header of one call, from the running hub or from a key file."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any, NoReturn
+from urllib.parse import urlencode
+
+import typer
+
+from phonotary import config, sids
+from phonotary.cli import running
+from phonotary.clock import Clock
+
+ORIG = Annotated[str, typer.Option(help="The calling number.")]
+DEST = Annotated[list[str], typer.Option(help="A called number; may be given several times.")]
+DATA = Annotated[Path | None, typer.Option(help="Directory given to up.")]
+
+
+def sign(
+    orig: ORIG,
+    dest: DEST,
+    attest: Annotated[
+        str | None, typer.Option(help="The most to ask for; with --key, the level to sign.")
+    ] = None,
+    origid: Annotated[str | None, typer.Option(help="A UUID; minted when left out.")] = None,
+    key: Annotated[
+        str | None,
+        typer.Option(help="Sign with this PEM file or pkcs11: URI, without asking a hub."),
+    ] = None,
+    chain: Annotated[Path | None, typer.Option(help="With --key: its certificate chain.")] = None,
+    x5u: Annotated[str | None, typer.Option(help="With --key: where the chain is served.")] = None,
+    data: DATA = None,
+) -> None:
+    """Sign one call. The running sandbox decides the level; with --key it is yours."""
+    if key is None:
+        typer.echo(_by_hub(data, orig, dest, attest, origid))
+        return
+    if chain is None or x5u is None or attest is None:
+        _fail("with --key give --chain, --x5u and --attest as well: nobody else decides the level.")
+    typer.echo(_by_key(key, chain, x5u, orig, dest, attest, origid or sids.uuid()))
+
+
+def _by_hub(
+    data: Path | None, orig: str, dest: list[str], attest: str | None, origid: str | None
+) -> str:
+    asked = {"orig": orig, "dest": ",".join(dest), "attest": attest, "origid": origid}
+    return text_of(data, "/stir/v1/text/sign", asked)
+
+
+def text_of(data: Path | None, path: str, asked: dict[str, Any], body: str = "") -> str:
+    """What the text door of the running sandbox answers; exit 1 with its sentence if it refuses."""
+    import httpx
+
+    directory = data or config.default_data_directory()
+    found = running.find(directory)
+    if found is None:
+        _fail(f"no `phonotary up` runs on {directory}; start one, or give its --data.")
+    query = urlencode({name: value for name, value in asked.items() if value is not None})
+    answer = httpx.post(
+        f"{found['http']}{path}?{query}",
+        content=body.encode(),
+        headers={"content-type": "text/plain"},
+        auth=(found["account_sid"], found["auth_token"]),
+        trust_env=False,
+    )
+    if answer.status_code != 200:
+        sentence = answer.headers.get("x-phonotary-refusal") or f"HTTP {answer.status_code}"
+        typer.echo(f"phonotary: {sentence}", err=True)
+        raise typer.Exit(1)
+    return answer.text
+
+
+def _by_key(
+    key: str, chain: Path, x5u: str, orig: str, dest: list[str], attest: str, origid: str
+) -> str:
+    from phonotary.cli.chain_file import content
+    from phonotary.outbound import keys
+    from phonotary.shaken import certificates, identity_header, passport
+    from phonotary.shaken.signing import check_origid, check_time, signing_request
+
+    credential = certificates.load_credential(content(chain), keys.key_from(key), x5u)
+    now = Clock.wall()
+    request = signing_request(caller_sid=None, orig=orig, dest=dest, iat=now, attest=attest)
+    check_origid(origid)
+    check_time(now, credential, now)
+    payload = passport.shaken_payload(attest, request.dest_tns, now, request.orig_tn, origid)
+    return identity_header.emit(passport.sign(payload, credential.key, x5u), x5u)
+
+
+def _fail(sentence: str) -> NoReturn:
+    typer.echo(f"phonotary: {sentence}", err=True)
+    raise typer.Exit(2)

@@ -1,0 +1,68 @@
+"""Several processes that serve one address: as many calls a second as there are processors.
+
+Each worker is a whole hub on the same database and the same listening socket; what one changes the
+others hear of as nodes on other machines would. If one of them ends, all do: whoever supervises
+the service starts it anew, and nobody serves with half of it unnoticed.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Callable
+from contextlib import suppress
+from functools import partial
+from types import FrameType
+
+from phonotary.cli import exits
+
+
+def run(count: int, work: Callable[[int], None]) -> int:
+    """Fork ``count`` workers and wait for them; the exit code, 0 when told to stop.
+
+    ``work`` is told which of them it is, from 0.
+    """
+    children: set[int] = set()
+    told = False
+
+    def stop(number: int, _: FrameType | None) -> None:
+        nonlocal told
+        told = True
+        _tell(children, signal.SIGTERM)
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, stop)
+    for place in range(count):
+        child = os.fork()
+        if child == 0:
+            _worker(partial(work, place))
+        children.add(child)
+    failed = 0
+    while children:
+        child, status = os.wait()
+        children.discard(child)
+        if not told:
+            failed = os.waitstatus_to_exitcode(status) or 1
+            told = True
+            _tell(children, signal.SIGTERM)
+    return min(abs(failed), 255)
+
+
+def _worker(work: Callable[[], None]) -> None:
+    """Never returns: what the parent would do next is not for its children."""
+    code = 1
+    try:
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
+        code = exits.code_of(work)
+    except SystemExit as end:
+        code = end.code if isinstance(end.code, int) else 1
+    finally:
+        os._exit(code)
+
+
+def _tell(children: set[int], number: int) -> None:
+    for child in children:
+        # It may have ended a moment ago.
+        with suppress(ProcessLookupError):
+            os.kill(child, number)

@@ -1,0 +1,189 @@
+"""One careful GET: what an x5u names is chosen by a stranger who calls.
+
+No redirect is followed, nothing private is reached, and no more than a bounded number of bytes is
+read. The connection goes to the very address that was checked, so that a name cannot change its
+mind in between; TLS still checks the name. Whoever calls sets the time it may take.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import socket
+import ssl
+from collections.abc import Awaitable, Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from email.utils import parsedate_to_datetime
+from typing import TYPE_CHECKING
+
+from phonotary.errors import Refused
+from phonotary.outbound.callbacks import may_be_called
+from phonotary.shaken import credential_url
+from phonotary.shaken.verdicts import Unobtainable
+
+if TYPE_CHECKING:
+    import httpx
+
+MAX_BODY = 65_536
+"""Bytes. A chain of three is under 4 KiB; a TN list of the largest size we read is under 64."""
+
+# A second address is tried while there is still time for it.
+_CONNECT = 0.2
+_ADDRESSES = 2
+_MAX_AGE = re.compile(r'(?:^|[\s,])max-age\s*=\s*"?(\d{1,10})', re.IGNORECASE)
+
+Resolve = Callable[[str, int], Awaitable[list[str]]]
+"""All addresses of a host, as text. Raises OSError."""
+
+
+@dataclass(frozen=True, slots=True)
+class Fetched:
+    body: bytes
+    lifetime: int | None
+    """Seconds it may be kept for, as the server's headers say; None when they do not."""
+    note: str | None
+    """What was let pass."""
+
+
+class Fetcher:
+    """Holds the connections' settings; nothing is kept open between two fetches.
+
+    A kept connection would be found again by its address alone, and one address may serve many
+    names, each with its own certificate.
+    """
+
+    def __init__(
+        self,
+        *,
+        ports: frozenset[int] = credential_url.PORTS,
+        lab: frozenset[str] = frozenset(),
+        strict_types: bool = False,
+        tls: ssl.SSLContext | None = None,
+        resolve: Resolve | None = None,
+    ) -> None:
+        import httpx
+
+        self._ports, self._lab, self._strict = ports, lab, strict_types
+        # Own threads: a resolver that hangs must not take those that others wait for.
+        self._threads = ThreadPoolExecutor(8, thread_name_prefix="resolve")
+        self._resolve = resolve or self._getaddrinfo
+        self._client = httpx.AsyncClient(
+            verify=tls or ssl.create_default_context(),
+            trust_env=False,
+            follow_redirects=False,
+            timeout=httpx.Timeout(5.0, connect=_CONNECT),
+            limits=httpx.Limits(max_keepalive_connections=0),
+        )
+
+    async def close(self) -> None:
+        await self._client.aclose()
+        self._threads.shutdown(wait=False, cancel_futures=True)
+
+    async def get(self, url: str, media_type: str) -> Fetched:
+        """The body behind ``url``. Raises Unobtainable, and whatever ends the caller's patience."""
+        import httpx
+
+        try:
+            where = credential_url.where(url, self._ports, self._lab)
+        except Refused as refused:
+            raise Unobtainable("address", refused.because) from None
+        addresses = await self._checked(where)
+        for address in addresses[:_ADDRESSES]:
+            try:
+                return await self._from(address, url, media_type)
+            except (httpx.ConnectError, httpx.ConnectTimeout) as error:
+                fault = error
+            except (httpx.HTTPError, httpx.InvalidURL, OSError):
+                raise Unobtainable("connect", "The repository broke the exchange off.") from None
+        if _is_tls(fault):
+            raise Unobtainable("tls", "The repository's TLS certificate does not hold.")
+        raise Unobtainable("connect", "The repository does not answer.")
+
+    async def _checked(self, where: credential_url.Where) -> list[str]:
+        """All addresses of the host; when one of them is private, the host is not fetched from."""
+        try:
+            found = await self._resolve(where.host, where.port)
+        except (OSError, UnicodeError):
+            found = []
+        if not found:
+            raise Unobtainable("address", "The repository's name has no address.")
+        if not all(may_be_called(one, allow_loopback=where.lab) for one in found):
+            raise Unobtainable("address", "The repository's name leads to a private address.")
+        return found
+
+    async def _getaddrinfo(self, host: str, port: int) -> list[str]:
+        loop = asyncio.get_running_loop()
+        found = await loop.run_in_executor(
+            self._threads, lambda: socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+        )
+        return list(dict.fromkeys(str(address[0]).split("%")[0] for *_, address in found))
+
+    async def _from(self, address: str, url: str, media_type: str) -> Fetched:
+        import httpx
+
+        parts = httpx.URL(url)
+        async with self._client.stream(
+            "GET",
+            parts.copy_with(host=address),
+            headers={
+                "Host": parts.netloc.decode(),
+                "Accept": media_type,
+                "Accept-Encoding": "identity",
+                "Connection": "close",
+                "User-Agent": "phonotary",
+            },
+            extensions={"sni_hostname": parts.host},
+        ) as reply:
+            if reply.is_redirect:
+                raise Unobtainable("redirect", "The repository redirects, which is not followed.")
+            if reply.status_code != 200:
+                raise Unobtainable("status", f"The repository answers {reply.status_code}.")
+            note = self._judge_type(reply, media_type)
+            return Fetched(await _body(reply), lifetime(reply.headers), note)
+
+    def _judge_type(self, reply: httpx.Response, wanted: str) -> str | None:
+        """Repositories in use send many types, so another one is an error only when asked for."""
+        if reply.headers.get("content-encoding", "identity").lower() != "identity":
+            raise Unobtainable("type", "The repository sends an encoding that was not asked for.")
+        found = reply.headers.get("content-type", "").partition(";")[0].strip().lower()
+        if found == wanted:
+            return None
+        because = f"The repository sends it as {found[:80] or 'nothing'}, not as {wanted}."
+        if self._strict:
+            raise Unobtainable("type", because)
+        return because
+
+
+def _is_tls(fault: BaseException | None) -> bool:
+    """Whether a connection failed at the handshake; the libraries between wrap the reason."""
+    while fault is not None and not isinstance(fault, ssl.SSLError):
+        fault = fault.__cause__ or fault.__context__
+    return fault is not None
+
+
+async def _body(reply: httpx.Response) -> bytes:
+    body = bytearray()
+    async for part in reply.aiter_raw():
+        body += part
+        if len(body) > MAX_BODY:
+            raise Unobtainable("size", f"The repository sends more than {MAX_BODY} bytes.")
+    return bytes(body)
+
+
+def lifetime(headers: Mapping[str, str]) -> int | None:
+    """Seconds by Cache-Control's max-age, else Expires less Date (RFC 9111 section 4.2.1).
+
+    None when they say nothing or cannot be read; never negative.
+    """
+    control = headers.get("cache-control", "")
+    found = _MAX_AGE.search(control)
+    if found:
+        return int(found[1])
+    if "expires" not in headers or "date" not in headers:
+        return None
+    try:
+        until, sent = (parsedate_to_datetime(headers[name]) for name in ("expires", "date"))
+        return max(0, int(until.timestamp() - sent.timestamp()))
+    except (ValueError, OverflowError):
+        return None

@@ -1,0 +1,268 @@
+"""A private key that never leaves its HSM, through PKCS #11 and named by a URI of RFC 7512.
+
+python-pkcs11 is the extra ``phonotary[pkcs11]``; it is loaded with the first key that needs it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NoReturn
+from urllib.parse import unquote, unquote_to_bytes
+
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec, utils
+
+from phonotary.errors import Reason, Refused
+
+if TYPE_CHECKING:
+    import pkcs11
+
+SCHEME = "pkcs11:"
+_OCTETS = 32
+_POINT = 1 + 2 * _OCTETS
+_PATH = ("token", "object", "id", "serial", "type")
+_QUERY = ("module-path", "pin-source")
+
+
+class KeyUnusable(Refused):
+    """The reference leads to no private key on P-256. Nothing secret is in the sentence."""
+
+    def __init__(self, because: str) -> None:
+        super().__init__(Reason.INVALID_PARAMETER, because)
+
+
+@dataclass(frozen=True, slots=True)
+class HsmReference:
+    """What a ``pkcs11:`` URI says."""
+
+    module: str
+    pin_file: Path
+    token: str
+    label: str | None = None
+    id: bytes | None = None
+    serial: str | None = None
+
+
+def parse(uri: str) -> HsmReference:
+    """RFC 7512. Attributes that are not understood are refused: one of them might have told this
+    key from another. A PIN in the URI itself is refused, for URIs are printed and logged."""
+    path, _, query = uri.removeprefix(SCHEME).partition("?")
+    found = dict(_attributes(path, ";", _PATH)) | dict(_attributes(query, "&", _QUERY))
+    for name in ("token", "module-path", "pin-source"):
+        if name not in found:
+            raise KeyUnusable(f"The pkcs11 URI has no {name}.")
+    if "object" not in found and "id" not in found:
+        raise KeyUnusable("The pkcs11 URI names no key: give object or id.")
+    if found.get("type", "private") != "private":
+        raise KeyUnusable("The pkcs11 URI names no private key.")
+    return HsmReference(
+        module=unquote(found["module-path"]),
+        pin_file=Path(unquote(found["pin-source"]).removeprefix("file:")),
+        token=unquote(found["token"]),
+        label=unquote(found["object"]) if "object" in found else None,
+        id=unquote_to_bytes(found["id"]) if "id" in found else None,
+        serial=unquote(found["serial"]) if "serial" in found else None,
+    )
+
+
+class HsmKey(ec.EllipticCurvePrivateKey):
+    """A P-256 key in an HSM. One session, one signature at a time: a token's sessions share its
+    log-in, and the HSM is what bounds the rate. A lost session is opened again once."""
+
+    def __init__(self, reference: HsmReference) -> None:
+        self._reference = reference
+        self._lock = threading.Lock()
+        self._session: pkcs11.Session | None = None
+        self._key: Any = None
+        with self._lock, _told(reference.token):
+            self._public = self._open()
+
+    def sign(self, data: Any, signature_algorithm: ec.EllipticCurveSignatureAlgorithm) -> bytes:
+        """DER of the signature. Raises KeyUnusable when the HSM does not sign."""
+        digest = _digest(bytes(data), signature_algorithm)
+        with self._lock, _told(self._reference.token):
+            try:
+                raw = self._raw(digest)
+            except _lost():
+                self._close()
+                self._open()
+                raw = self._raw(digest)
+        r, s = raw[:_OCTETS], raw[_OCTETS:]
+        return utils.encode_dss_signature(int.from_bytes(r), int.from_bytes(s))
+
+    def public_key(self) -> ec.EllipticCurvePublicKey:
+        return self._public
+
+    @property
+    def curve(self) -> ec.EllipticCurve:
+        return self._public.curve
+
+    @property
+    def key_size(self) -> int:
+        return self._public.key_size
+
+    def exchange(self, algorithm: ec.ECDH, peer_public_key: ec.EllipticCurvePublicKey) -> NoReturn:
+        raise KeyUnusable("A key in an HSM only signs.")
+
+    def private_numbers(self) -> NoReturn:
+        raise KeyUnusable("A key in an HSM does not leave it.")
+
+    def private_bytes(self, encoding: Any, format: Any, encryption_algorithm: Any) -> NoReturn:
+        raise KeyUnusable("A key in an HSM does not leave it.")
+
+    def __copy__(self) -> HsmKey:
+        return self
+
+    def __deepcopy__(self, memo: dict) -> HsmKey:
+        return self
+
+    def close(self) -> None:
+        """End the session; the next signature opens another."""
+        with self._lock:
+            self._close()
+
+    def _raw(self, digest: bytes) -> bytes:
+        """r and s, 32 octets each (PKCS #11, CKM_ECDSA)."""
+        import pkcs11
+
+        if self._key is None:
+            self._open()
+        raw = bytes(self._key.sign(digest, mechanism=pkcs11.Mechanism.ECDSA))
+        if len(raw) != 2 * _OCTETS:
+            raise KeyUnusable("The HSM's signature is not one of P-256.")
+        return raw
+
+    def _open(self) -> ec.EllipticCurvePublicKey:
+        import pkcs11
+
+        session = _session(self._reference)
+        try:
+            key = _only(session, self._reference, pkcs11.ObjectClass.PRIVATE_KEY)
+            public = _public(_only(session, self._reference, pkcs11.ObjectClass.PUBLIC_KEY))
+        except BaseException:
+            session.close()
+            raise
+        self._session, self._key = session, key
+        return public
+
+    def _close(self) -> None:
+        import pkcs11
+
+        session, self._session, self._key = self._session, None, None
+        if session is not None:
+            with contextlib.suppress(pkcs11.PKCS11Error):
+                session.close()
+
+
+def _attributes(text: str, separator: str, known: tuple[str, ...]) -> Iterator[tuple[str, str]]:
+    for part in text.split(separator) if text else ():
+        name, equals, value = part.partition("=")
+        if name == "pin-value":
+            raise KeyUnusable("A PIN does not belong in a pkcs11 URI; name its file by pin-source.")
+        if not equals or name not in known:
+            raise KeyUnusable(f"The pkcs11 URI has an attribute that is not known: {name[:40]}.")
+        yield name, value
+
+
+def _digest(data: bytes, algorithm: ec.EllipticCurveSignatureAlgorithm) -> bytes:
+    if not isinstance(algorithm, ec.ECDSA) or not isinstance(algorithm.algorithm, hashes.SHA256):
+        raise KeyUnusable("A key on P-256 signs ECDSA with SHA-256 here.")
+    digest = hashes.Hash(hashes.SHA256())
+    digest.update(data)
+    return digest.finalize()
+
+
+def _session(reference: HsmReference) -> pkcs11.Session:
+    """An open session, logged in. The log-in is the whole program's, so a second session finds it
+    done."""
+    import pkcs11
+
+    chosen: dict[str, Any] = {"token_label": reference.token}
+    if reference.serial is not None:
+        chosen["token_serial"] = reference.serial.encode()
+    token = pkcs11.lib(reference.module).get_token(**chosen)
+    try:
+        return token.open(user_pin=_pin(reference.pin_file))
+    except pkcs11.UserAlreadyLoggedIn:
+        return token.open()
+
+
+def _pin(path: Path) -> str:
+    try:
+        with path.open(encoding="utf-8") as file:
+            return file.read(256).strip()
+    except (OSError, UnicodeDecodeError) as fault:
+        said = fault.strerror if isinstance(fault, OSError) else "it is not text"
+        raise KeyUnusable(f"The PIN's file {path} cannot be read: {said}.") from None
+
+
+def _only(session: pkcs11.Session, reference: HsmReference, kind: pkcs11.ObjectClass) -> Any:
+    """The one object of this kind that the reference names; the public key lies beside the private
+    one, under the same names."""
+    import pkcs11
+
+    wanted: dict[pkcs11.Attribute, Any] = {pkcs11.Attribute.CLASS: kind}
+    if reference.label is not None:
+        wanted[pkcs11.Attribute.LABEL] = reference.label
+    if reference.id is not None:
+        wanted[pkcs11.Attribute.ID] = reference.id
+    # To its end: a search that is left open is closed too late, when the session is gone.
+    found = list(session.get_objects(wanted))
+    if len(found) != 1:
+        raise KeyUnusable(
+            f"The token {reference.token} does not hold exactly one key pair of that name."
+        )
+    return found[0]
+
+
+def _public(key: Any) -> ec.EllipticCurvePublicKey:
+    import pkcs11
+
+    point = bytes(key[pkcs11.Attribute.EC_POINT])
+    # PKCS #11 2.20 wraps the point in an OCTET STRING; some tokens leave the wrapping out.
+    try:
+        return ec.EllipticCurvePublicKey.from_encoded_point(ec.SECP256R1(), point[-_POINT:])
+    except ValueError as fault:
+        raise KeyUnusable("The HSM's key is not on P-256, which ES256 needs.") from fault
+
+
+def _lost() -> tuple[type[Exception], ...]:
+    """How a token says that session, log-in or handles are gone."""
+    import pkcs11
+
+    return (
+        pkcs11.SessionHandleInvalid,
+        pkcs11.SessionClosed,
+        pkcs11.UserNotLoggedIn,
+        pkcs11.KeyHandleInvalid,
+        pkcs11.ObjectHandleInvalid,
+        pkcs11.DeviceRemoved,
+        pkcs11.TokenNotPresent,
+        pkcs11.DeviceError,
+    )
+
+
+@contextlib.contextmanager
+def _told(token: str) -> Iterator[None]:
+    """PKCS #11's errors in one sentence each; the kind says enough, and holds no secret."""
+    try:
+        import pkcs11
+    except ImportError as fault:
+        raise KeyUnusable(
+            "Keys in an HSM need python-pkcs11; install phonotary[pkcs11]."
+        ) from fault
+    try:
+        yield
+    except (pkcs11.PinIncorrect, pkcs11.PinInvalid, pkcs11.PinLenRange) as fault:
+        raise KeyUnusable(f"The PIN is not that of the token {token}.") from fault
+    except pkcs11.PinLocked as fault:
+        raise KeyUnusable(f"The PIN of the token {token} is locked; unlock it first.") from fault
+    except pkcs11.NoSuchToken as fault:
+        raise KeyUnusable(f"The HSM's library knows no token {token}.") from fault
+    except (pkcs11.PKCS11Error, RuntimeError, OSError) as fault:
+        kind = type(fault).__name__
+        raise KeyUnusable(f"The HSM with the token {token} does not answer: {kind}.") from fault

@@ -1,0 +1,234 @@
+"""Certificate chains of other providers: fetched once, judged once, kept.
+
+A chain costs more to judge than six signatures cost to check, so what is kept is the judged chain,
+with the bytes it was judged from: when the trusted authorities or the revocations change, every
+chain is judged again from memory, and nobody's server is asked.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import OrderedDict
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from phonotary.clock import Instant
+from phonotary.errors import Refused
+from phonotary.outbound.fetch import Fetcher
+from phonotary.shaken import chains
+from phonotary.shaken.chains import Untrusted, ValidChain
+from phonotary.shaken.trust import Trust
+from phonotary.shaken.verdicts import Unobtainable
+
+CHAIN_TYPE = "application/pem-certificate-chain"
+TN_LIST_TYPE = "application/tnauthlist"
+_PEM = b"-----BEGIN CERTIFICATE-----"
+Credential = ValidChain | Unobtainable | Untrusted
+
+
+@dataclass(frozen=True, slots=True)
+class Keeping:
+    """How long and how much; times in seconds."""
+
+    budget: float = 0.5
+    """For everything a first call waits for: names, connections, chain and TN lists."""
+    at_least: int = 86_400
+    """ATIS-1000074: a day when the server's headers say less, or nothing."""
+    at_most: int = 7 * 86_400
+    retry_after: int = 30
+    """After a failure, doubled with each further one."""
+    retry_at_most: int = 900
+    chains: int = 20_000
+    """Room for every address seen in the field."""
+    failures: int = 5_000
+    """Kept apart, so that made-up addresses push no chain out."""
+    fetches: int = 16
+    """At the same time."""
+    waiting: int = 256
+    """Addresses being fetched or in line; more are answered at once that nothing can be had."""
+    tn_lists: int = 4
+    """TN lists by reference that one chain may have."""
+    stale: bool = True
+    """A chain that cannot be fetched again is used while its certificates are valid."""
+
+
+@dataclass(slots=True)
+class _Kept:
+    body: bytes
+    tn_lists: Mapping[str, bytes]
+    refresh_at: Instant
+    judged: ValidChain | Untrusted
+    judge_again_at: Instant
+    by: Trust
+    note: str | None
+
+
+@dataclass(slots=True)
+class _Failed:
+    result: Unobtainable | Untrusted
+    until: Instant
+    times: int
+
+
+class Repository:
+    """Belongs to one event loop. ``now`` gives whole seconds since 1970."""
+
+    def __init__(
+        self,
+        fetcher: Fetcher,
+        trust: Trust,
+        now: Callable[[], Instant],
+        keeping: Keeping | None = None,
+    ) -> None:
+        self._fetcher, self._trust, self._now = fetcher, trust, now
+        self._keeping = keeping or Keeping()
+        self._kept: OrderedDict[str, _Kept] = OrderedDict()
+        self._failed: OrderedDict[str, _Failed] = OrderedDict()
+        self._flying: dict[str, asyncio.Task[Credential]] = {}
+        self._places = asyncio.Semaphore(self._keeping.fetches)
+        self.fetched = 0
+        """Fetches begun since the start."""
+
+    def __len__(self) -> int:
+        return len(self._kept)
+
+    def note(self, url: str) -> str | None:
+        """What was let pass when this chain was fetched, one sentence; None for nothing."""
+        kept = self._kept.get(url)
+        return kept.note if kept else None
+
+    def set_trust(self, trust: Trust) -> None:
+        """New authorities or revocations: from now on every chain is judged by them."""
+        self._trust = trust
+        self._failed.clear()
+
+    def kept(self, url: str) -> Credential | None:
+        """What memory knows; None when it must be fetched. Never waits."""
+        kept = self._kept.get(url)
+        now = self._now()
+        if kept is None or now >= kept.refresh_at:
+            failed = self._failed.get(url)
+            return failed.result if failed is not None and now < failed.until else None
+        if kept.by is not self._trust or now >= kept.judge_again_at:
+            # Expired certificates are looked for again: the provider may serve new ones by now.
+            if isinstance(kept.judged, ValidChain) and now > kept.judged.not_after:
+                del self._kept[url]
+                return None
+            self._judge(kept, now)
+        self._kept.move_to_end(url)
+        return kept.judged
+
+    async def obtain(self, url: str) -> Credential:
+        """What memory knows, else what the address serves; at most ``budget`` seconds.
+
+        All who ask for one address at the same time wait for one fetch.
+        """
+        found = self.kept(url)
+        if found is not None:
+            return found
+        task = self._flying.get(url)
+        if task is None:
+            if len(self._flying) >= self._keeping.waiting:
+                return Unobtainable("busy", "Too many repositories are being asked.")
+            task = self._flying[url] = asyncio.create_task(self._fetch(url))
+            task.add_done_callback(lambda _: self._flying.pop(url, None))
+        # Shielded: one caller who gives up must not take the answer from the others.
+        return await asyncio.shield(task)
+
+    async def close(self) -> None:
+        for task in list(self._flying.values()):
+            task.cancel()
+        await asyncio.gather(*self._flying.values(), return_exceptions=True)
+        await self._fetcher.close()
+
+    async def _fetch(self, url: str) -> Credential:
+        budget, loop = self._keeping.budget, asyncio.get_running_loop()
+        begin, waited = loop.time(), budget
+        try:
+            async with asyncio.timeout(budget), self._places:
+                waited = loop.time() - begin
+                self.fetched += 1
+                kept = await self._fresh(url)
+        except TimeoutError:
+            # An address that was in line for most of its time has not been shown to be slow.
+            if waited > budget / 2:
+                return Unobtainable("busy", "Too many repositories are being asked.")
+            return self._remember_failure(
+                url, Unobtainable("timeout", "The repository does not answer in time.")
+            )
+        except (Unobtainable, Untrusted) as refused:
+            return self._remember_failure(url, refused)
+        if isinstance(kept.judged, Untrusted):
+            return self._remember_failure(url, kept.judged)
+        self._failed.pop(url, None)
+        self._kept[url] = kept
+        self._kept.move_to_end(url)
+        while len(self._kept) > self._keeping.chains:
+            self._kept.popitem(last=False)
+        return kept.judged
+
+    async def _fresh(self, url: str) -> _Kept:
+        fetched = await self._fetcher.get(url, CHAIN_TYPE)
+        if _PEM not in fetched.body:
+            raise Unobtainable("content", "What the repository serves is no certificate chain.")
+        names = self._references(fetched.body)
+        lists = await asyncio.gather(*(self._fetcher.get(one, TN_LIST_TYPE) for one in names))
+        lives = [one.lifetime or 0 for one in (fetched, *lists)]
+        life = max(self._keeping.at_least, min(self._keeping.at_most, *lives))
+        now = self._now()
+        bodies = {name: one.body for name, one in zip(names, lists, strict=True)}
+        judged, again = self._judgement(fetched.body, bodies, now)
+        return _Kept(fetched.body, bodies, now + life, judged, again, self._trust, fetched.note)
+
+    def _references(self, body: bytes) -> tuple[str, ...]:
+        try:
+            names = chains.references(body)
+        except Untrusted:
+            raise
+        except Refused as refused:
+            raise Unobtainable("content", refused.because) from None
+        if len(names) > self._keeping.tn_lists:
+            raise Unobtainable("content", "The chain refers to more TN lists than are fetched.")
+        return names
+
+    def _judge(self, kept: _Kept, now: Instant) -> None:
+        kept.judged, kept.judge_again_at = self._judgement(kept.body, kept.tn_lists, now)
+        kept.by = self._trust
+        if isinstance(kept.judged, Untrusted):
+            # Its provider may have put another chain there since.
+            kept.refresh_at = min(kept.refresh_at, kept.judge_again_at)
+
+    def _judgement(
+        self, body: bytes, tn_lists: Mapping[str, bytes], now: Instant
+    ) -> tuple[ValidChain | Untrusted, Instant]:
+        """The chain and when to judge it again: past its validity, or with the revocations' end."""
+        trust = self._trust
+        try:
+            chain = chains.validate(body, trust, now, tn_lists=tn_lists)
+        except Untrusted as untrusted:
+            return untrusted.with_traceback(None), now + self._keeping.retry_after
+        again = chain.not_after + 1
+        if trust.crl_required and trust.revocations is not None:
+            again = min(again, trust.revocations.next_update + 1)
+        return chain, again
+
+    def _remember_failure(self, url: str, result: Unobtainable | Untrusted) -> Credential:
+        """A chain known from before is used on while only the repository is at fault."""
+        # Kept for minutes, an exception would keep the frames it came through as well.
+        result = result.with_traceback(None)
+        now, kept, before = self._now(), self._kept.get(url), self._failed.pop(url, None)
+        times = before.times + 1 if before else 0
+        wait = min(self._keeping.retry_at_most, self._keeping.retry_after << min(times, 16))
+        self._failed[url] = _Failed(result, now + wait, times)
+        while len(self._failed) > self._keeping.failures:
+            self._failed.popitem(last=False)
+        if kept is None:
+            return result
+        usable = isinstance(result, Unobtainable) and self._keeping.stale
+        if not (usable and isinstance(kept.judged, ValidChain) and now <= kept.judged.not_after):
+            del self._kept[url]
+            return result
+        kept.refresh_at = now + wait
+        if kept.by is not self._trust or now >= kept.judge_again_at:
+            self._judge(kept, now)
+        return kept.judged

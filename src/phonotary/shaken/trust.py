@@ -1,0 +1,197 @@
+"""Whom a verifier believes: the CAs on the STI-PA's list, less what has been revoked."""
+
+from __future__ import annotations
+
+import base64
+import json
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from cryptography import x509
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+from joserfc import jws
+from joserfc.errors import JoseError
+from joserfc.jwk import ECKey
+
+from phonotary.clock import Instant
+from phonotary.shaken import paths
+from phonotary.shaken.paths import Anchors, Defect, Untrusted
+from phonotary.shaken.revocations import Revocations
+from phonotary.shaken.tn_auth_list import NumbersOfSpc
+
+MAX_BYTES = 1_048_576
+"""Bytes of a CA list; the national one has a few dozen certificates."""
+MAX_ANCHORS = 500
+_MAX_SIGNERS = paths.MAX_CERTIFICATES
+
+
+class _ListForm(jws.JWSRegistry):
+    """The library's bounds are below a header that carries a chain."""
+
+    max_header_length = MAX_BYTES
+    max_payload_length = MAX_BYTES
+
+
+LIST_FORM = _ListForm(algorithms=["ES256"], strict_check_header=False)
+"""How the list is signed: ES256. Unknown header parameters are ignored (RFC 7515 section 4)."""
+_BASE64 = re.compile(r"[A-Za-z0-9+/\s]+={0,2}\s*")
+
+
+@dataclass(frozen=True, slots=True)
+class Trust:
+    """A verifier's trust at one time; built anew when a list changes."""
+
+    anchors: tuple[x509.Certificate, ...]
+    revocations: Revocations | None = None
+    crl_required: bool = False
+    """Whether a chain is refused when no list, or only a stale one, is at hand."""
+    numbers_of_spc: NumbersOfSpc | None = None
+    """Answers whether a delegate's numbers are its provider's (RFC 9060 section 4)."""
+    spc_vouches: bool = True
+    """Without such a database: whether a provider's CA may hand on any number. True, because the
+    same provider's own leaf may sign for any number too, so nothing is gained by refusing its
+    delegates; False for a verifier that gives delegates more than it gives that leaf."""
+    links: Anchors = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "links", paths.anchors(self.anchors))
+
+
+@dataclass(frozen=True, slots=True)
+class CaList:
+    """The STI-PA's list of CAs, its signature checked."""
+
+    anchors: tuple[x509.Certificate, ...]
+    """Those that can be used."""
+    unusable: tuple[str, ...]
+    """A sentence for each entry that cannot: one odd CA must not end all trust in the others."""
+    sequence: int | None
+    """Grows with each list; one lower than that held is an old list played again."""
+    expires: Instant | None
+
+
+def trust_list(
+    signed: str,
+    signer_roots: Iterable[x509.Certificate],
+    now: Instant,
+    *,
+    signer_chain: bytes | None = None,
+) -> tuple[x509.Certificate, ...]:
+    """The CAs of the STI-PA's list; see :func:`ca_list`."""
+    return ca_list(signed, signer_roots, now, signer_chain=signer_chain).anchors
+
+
+def signer_url(signed: str) -> str | None:
+    """Where the list's signer says its chain is (``x5u``); None when the chain is in ``x5c``.
+
+    The edge fetches it, https only. Raises Untrusted (BAD_CA_LIST).
+    """
+    header = _header(signed)
+    url = header.get("x5u")
+    if "x5c" in header or url is None:
+        return None
+    if not isinstance(url, str) or not url.startswith("https://"):
+        raise _bad("names a signer at no https address")
+    return url
+
+
+def ca_list(
+    signed: str,
+    signer_roots: Iterable[x509.Certificate],
+    now: Instant,
+    *,
+    signer_chain: bytes | None = None,
+) -> CaList:
+    """The list out of a JWS in compact form, ES256, payload ``trustList`` of PEM or base64 DER.
+
+    The signer's chain must lead to ``signer_roots`` (the STI-PA's); it is taken from ``x5c``, or
+    is ``signer_chain``, PEM that the edge fetched from :func:`signer_url`. Raises Untrusted:
+    BAD_CA_LIST, EXPIRED_CA_LIST, or the signer's own defect.
+    """
+    header = _header(signed)
+    bundle = _x5c(header["x5c"]) if "x5c" in header else paths.read_pem(signer_chain or b"")
+    path = paths.follow(bundle, paths.anchors(signer_roots), now)
+    payload = _payload(signed, path[0])
+    expires = _number(payload, "exp")
+    if expires is not None and now > expires:
+        raise Untrusted(Defect.EXPIRED_CA_LIST, "The list of authorities has expired.")
+    anchors, unusable = _certificates(payload.get("trustList"))
+    return CaList(anchors, unusable, _number(payload, "sequence"), expires)
+
+
+def _header(signed: str) -> dict[str, object]:
+    if len(signed) > MAX_BYTES:
+        raise Untrusted(
+            Defect.TOO_LARGE, f"The list of authorities is longer than {MAX_BYTES} bytes."
+        )
+    try:
+        header: dict[str, object] = _taken_apart(signed).headers()
+    except (JoseError, ValueError, TypeError, RecursionError):
+        raise _bad("is not a JWS in compact form") from None
+    return header
+
+
+def _taken_apart(signed: str) -> jws.CompactSignature:
+    return jws.extract_compact(signed.strip().encode("ascii"), registry=LIST_FORM)
+
+
+def _payload(signed: str, signer: paths.Link) -> dict[str, object]:
+    key = ECKey.import_key(
+        signer.public_key.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
+    )
+    try:
+        payload = jws.deserialize_compact(signed.strip(), key, registry=LIST_FORM).payload
+        claims = json.loads(payload or b"")
+    except (JoseError, ValueError, TypeError, RecursionError):
+        raise _bad("is not signed by the certificate it names, or is not JSON") from None
+    if not isinstance(claims, dict):
+        raise _bad("is not a JSON object")
+    return claims
+
+
+def _number(payload: dict[str, object], claim: str) -> int | None:
+    value = payload.get(claim)
+    if value is not None and type(value) is not int:
+        raise _bad(f"has a {claim} that is not a whole number")
+    return value
+
+
+def _x5c(value: object) -> tuple[paths.Link, ...]:
+    if not isinstance(value, list) or not 1 <= len(value) <= _MAX_SIGNERS:
+        raise _bad("does not carry its signer's chain")
+    return tuple(paths.read(_certificate(one)) for one in value)
+
+
+def _certificates(value: object) -> tuple[tuple[x509.Certificate, ...], tuple[str, ...]]:
+    if not isinstance(value, list) or not value:
+        raise _bad("names no authority")
+    if len(value) > MAX_ANCHORS:
+        raise _bad(f"names more than {MAX_ANCHORS} authorities")
+    anchors, unusable = [], []
+    for one in value:
+        try:
+            anchors.append(paths.read(_certificate(one)).certificate)
+        except Untrusted as fault:
+            unusable.append(fault.because)
+    if not anchors:
+        raise _bad(f"holds no entry that can be used; of the first: {unusable[0]}")
+    return tuple(anchors), tuple(unusable)
+
+
+def _certificate(value: object) -> x509.Certificate:
+    """One entry: PEM, or base64 of DER."""
+    if not isinstance(value, str):
+        raise _bad("holds an entry that is not text")
+    try:
+        if value.lstrip().startswith("-----BEGIN "):
+            return x509.load_pem_x509_certificate(value.encode("ascii"))
+        if not _BASE64.fullmatch(value):
+            raise _bad("holds an entry that is neither PEM nor base64")
+        return x509.load_der_x509_certificate(base64.b64decode(value))
+    except paths.UNREADABLE:
+        raise _bad("holds an entry that is not a certificate") from None
+
+
+def _bad(what: str) -> Untrusted:
+    return Untrusted(Defect.BAD_CA_LIST, f"The list of authorities {what}.")

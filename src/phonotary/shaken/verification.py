@@ -1,0 +1,236 @@
+"""The verification service of RFC 8224 section 6.2 and ATIS-1000074: one call in, one verdict out.
+
+In two halves, because only the caller may wait for a network: :func:`begin` does what needs no
+credential and says which ones are needed, :func:`conclude` does the rest.
+
+1. Every Identity header is read; one with an unsupported ``ppt`` is ignored.
+2. The request's own ``time`` is fresh.
+3. Each PASSporT is examined (:mod:`phonotary.shaken.verification_claims`).
+4. Diversions are joined (RFC 8946); a chain with a gap leaves the plain results alone.
+5. Credentials are obtained, by the caller.
+6. Each PASSporT is judged (:mod:`phonotary.shaken.verification_credential`).
+7. One valid header is enough, unless it was used before.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+import msgspec
+from msgspec.structs import replace
+
+from phonotary.clock import Instant
+from phonotary.errors import Refused
+from phonotary.shaken import div, identity_header
+from phonotary.shaken.passport import Identity
+from phonotary.shaken.replays import Replays
+from phonotary.shaken.verdicts import Verdict, Verstat, failed
+from phonotary.shaken.verification_claims import Asked, Candidate, Rules, asked, examine
+from phonotary.shaken.verification_credential import Credential, judge
+
+__all__ = ["CallToVerify", "Pending", "Rules", "begin", "conclude"]
+
+
+class CallToVerify(msgspec.Struct, frozen=True, gc=False):
+    """One call as a door received it: numbers or URIs as written on the wire."""
+
+    orig: str
+    """The calling identity from SIP (P-Asserted-Identity if trusted, else From)."""
+    dest: tuple[str, ...]
+    time: Instant | None = None
+    """When the request was made, where the door is told."""
+    identities: tuple[str, ...] = ()
+    """Identity header values in order; several may be joined by commas."""
+    call_id: str | None = None
+    """SIP's Call-ID, where there is one: tells a retransmission from a replay."""
+
+
+class Way(NamedTuple):
+    """How a diverted call came here: places of parts; both empty for one that was not."""
+
+    origins: tuple[int, ...] = ()
+    """What was signed for the first called number."""
+    diversions: tuple[int, ...] = ()
+    """Each ``div``, in the order they happened."""
+
+
+class Pending(msgspec.Struct, frozen=True, gc=False):
+    """A call that only credentials can decide."""
+
+    urls: tuple[str, ...]
+    """Where they are; each once."""
+    parts: tuple[Candidate | Verdict, ...]
+    """One for each header, in order; a Verdict is already a refusal."""
+    way: Way
+    call_id: str | None
+
+
+_STRAIGHT = Way()
+_SHAKEN: tuple[str | None, ...] = ("shaken",)
+_EVERY: tuple[str | None, ...] = ("shaken", "rcd", None)
+
+
+def begin(call: CallToVerify, now: Instant, rules: Rules) -> Verdict | Pending:
+    """Every step that needs no credential. Raises UnusableCall for a request that cannot be judged
+    (E1, E2): no numbers, or what is neither number nor URI."""
+    wanted = asked(call.orig, call.dest)
+    try:
+        values = _values(call.identities)
+    except Refused as refused:
+        return failed("unreadable-header", refused.because)
+    if not values:
+        return failed("no-identity")
+    if call.time is not None and abs(now - call.time) > rules.freshness:
+        return failed("stale-time")
+    if len(values) > rules.max_headers:
+        return failed("too-many-headers")
+    parts = tuple([examine(value, wanted, now, rules) for value in values])
+    only = parts[0]
+    if len(parts) == 1 and isinstance(only, Candidate) and only.direct and only.ppt != "div":
+        return Pending((only.info,), parts, _STRAIGHT, call.call_id)
+    way = _way(parts, wanted, rules)
+    parts = tuple(
+        [_plain(part, at in way.origins + way.diversions) for at, part in enumerate(parts)]
+    )
+    urls = tuple(dict.fromkeys([part.info for part in parts if isinstance(part, Candidate)]))
+    if not urls:
+        return _refusal([part for part in parts if isinstance(part, Verdict)])
+    return Pending(urls, parts, way, call.call_id)
+
+
+def conclude(
+    pending: Pending,
+    chains: Mapping[str, Credential],
+    now: Instant,
+    rules: Rules,
+    replays: Replays,
+) -> Verdict:
+    """The verdict, given what was obtained for each of ``pending.urls``; one that is not there
+    counts as not obtainable (E8)."""
+    each = [
+        judge(part, chains.get(part.info), now) if isinstance(part, Candidate) else part
+        for part in pending.parts
+    ]
+    way = pending.way
+    if way.diversions and not all(each[at].passed for at in way.diversions):
+        each = _without_gaps(way, each)
+    chosen = _chosen(pending, each, rules)
+    if chosen is None:
+        return _refusal(each)
+    winner, diverted = chosen
+    signed = each[way.diversions[-1] if diverted else winner].passport
+    assert signed is not None, "a PASSporT that passed was read"
+    replay = None
+    if rules.replays != "off" and replays.used(signed.signature, now, pending.call_id):
+        replay = failed("replayed", passport=each[winner].passport, ppt=each[winner].ppt)
+        if rules.replays == "refuse":
+            return _whole(replay, each)
+    whole = _whole(each[winner], each)
+    if len(each) == 1 and replay is None:
+        return whole
+    held = [one for one in each if one.passed]
+    notes = [note for one in (*held, *([replay] if replay else ())) for note in _notes(one)]
+    return replace(
+        whole,
+        diverted=_left(pending) if diverted else (),
+        rcd=next((one.rcd for one in held if one.rcd is not None), None),
+        notes=tuple(notes),
+    )
+
+
+def _notes(verdict: Verdict) -> tuple[str, ...]:
+    return verdict.notes if verdict.passed else (verdict.desc,)
+
+
+def _left(pending: Pending) -> tuple[str, ...]:
+    """The numbers the call was diverted by, first to last."""
+    found = [pending.parts[at] for at in pending.way.diversions]
+    return tuple([one.div.value for one in found if isinstance(one, Candidate) and one.div])
+
+
+def _values(identities: Sequence[str]) -> Sequence[str]:
+    if len(identities) == 1 and "," not in identities[0]:
+        return identities if identities[0].strip() else ()
+    return identity_header.split(identities)
+
+
+def _way(parts: Sequence[Candidate | Verdict], wanted: Asked, rules: Rules) -> Way:
+    """The diversion that leads from a signed ``dest`` to the number that is called now; a way with
+    a gap is none (RFC 8946 section 4.2)."""
+    found = [part for part in parts if isinstance(part, Candidate)]
+    if not any(part.ppt == "div" for part in found):
+        return _STRAIGHT
+    chain = div.links(
+        [part.passport for part in found],
+        [Identity(*one) for one in wanted.dest],
+        most=rules.max_diversions,
+    )
+    if not (chain.complete and chain.diversions):
+        return _STRAIGHT
+    places = {id(part.passport): at for at, part in enumerate(parts) if isinstance(part, Candidate)}
+    diversions = tuple(places[id(one)] for one in chain.diversions)
+    last = parts[diversions[-1]]
+    if not (isinstance(last, Candidate) and last.direct):
+        return _STRAIGHT
+    return Way(tuple(places[id(one)] for one in chain.origins), diversions)
+
+
+def _plain(part: Candidate | Verdict, on_the_way: bool) -> Candidate | Verdict:
+    """A PASSporT outside a whole diversion must by itself lead to the called number."""
+    if isinstance(part, Verdict) or on_the_way:
+        return part
+    if part.ppt == "div":
+        return failed("chain-incomplete", passport=part.passport, ppt=part.ppt)
+    if not part.direct:
+        return failed("dest-mismatch", passport=part.passport, ppt=part.ppt)
+    return part
+
+
+def _chosen(pending: Pending, each: Sequence[Verdict], rules: Rules) -> tuple[int, bool] | None:
+    """The header that decides, and whether it needs the diversion to; None when no header
+    validates the number. A call that reached its number undiverted is preferred."""
+    kinds = _EVERY if rules.allow_base else _SHAKEN
+    if len(each) == 1:
+        return (0, False) if each[0].verstat is Verstat.PASSED and each[0].ppt in kinds else None
+    for kind in kinds:
+        diverted = None
+        for at, verdict in enumerate(each):
+            if verdict.verstat is not Verstat.PASSED or verdict.ppt != kind:
+                continue
+            part = pending.parts[at]
+            if isinstance(part, Candidate) and part.direct:
+                return at, False
+            diverted = at if diverted is None else diverted
+        if diverted is not None:
+            return diverted, True
+    return None
+
+
+def _without_gaps(way: Way, each: Sequence[Verdict]) -> list[Verdict]:
+    """Where one PASSporT of a diversion fails, the others lead nowhere."""
+    return [
+        failed("chain-incomplete", passport=one.passport, ppt=one.ppt, fingerprint=one.fingerprint)
+        if one.passed and (at in way.origins or at in way.diversions)
+        else one
+        for at, one in enumerate(each)
+    ]
+
+
+def _refusal(each: Sequence[Verdict]) -> Verdict:
+    """Of several that fail, the one that came furthest: 436 only when no credential was to be had,
+    437 only when none was acceptable (RFC 8224 section 6.2.2)."""
+    read = [one for one in each if one.reason != "ppt-parameter"]
+    if not read:
+        only = each[0] if len(each) == 1 else failed("no-supported-passport")
+        return _whole(only, each)
+    refused = [one for one in read if not one.passed and one.reason != "chain-incomplete"]
+    gaps = [one for one in read if one.reason == "chain-incomplete"]
+    if not refused and not gaps:
+        # Rich Call Data or a base PASSporT by themselves, which the rules do not let validate.
+        return _whole(failed("ppt-parameter"), each)
+    return _whole(max(refused or gaps, key=lambda one: one.step), each)
+
+
+def _whole(verdict: Verdict, each: Sequence[Verdict]) -> Verdict:
+    return replace(verdict, each=tuple(each))

@@ -1,0 +1,134 @@
+"""Addresses in SIP: name-addr, sip, sips and tel URIs, and the telephone number in them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from functools import lru_cache
+from urllib.parse import unquote
+
+import msgspec
+
+MAX_ADDRESS = 2_048
+
+_NAME_ADDR = re.compile(
+    r'[ \t]*+(?P<display>"(?:[^"\\]|\\.)*+"|[^"<>,;:]*+)[ \t]*+<(?P<uri>[^<>"\s]{1,1024}+)>'
+    r"|[ \t]*+(?P<bare>[^<>\"\s;,?]{1,1024}+)",
+)
+_SIP = re.compile(
+    r"(?P<scheme>sips?):(?:(?P<user>[^@<>\s\":;]*+)(?P<more>[^@<>\s\"]*+)@)?+"
+    r"(?P<host>\[[0-9A-Fa-f:.]++\]|[A-Za-z0-9._-]++)(?P<port>:[0-9]{1,5}+)?+"
+    r"(?P<parameters>[;?][^<>\s\"]*+)?",
+    re.IGNORECASE,
+)
+_TEL = re.compile(r"(?P<scheme>tel):(?P<user>[^@<>\s\";?]++)(?P<parameters>;[^<>\s\"]*+)?", re.I)
+# tn-spec before canonicalisation (RFC 8224 section 8.3): digits, * and #, visual separators.
+_NUMBER = re.compile(r"\+?[0-9*#().-]*[0-9*#][0-9*#().-]*")
+_LONGEST_NUMBER = 32
+_VERSTAT = re.compile(r";verstat=[^;@]*", re.IGNORECASE)
+SCHEMES = ("sip", "sips", "tel")
+
+
+class Address(msgspec.Struct, frozen=True):
+    """One URI taken apart."""
+
+    scheme: str
+    """``sip``, ``sips`` or ``tel``."""
+    user: str
+    """The user, or the telephone number of a tel URI; no parameters, no password."""
+    user_parameters: str
+    """``;npdi;rn=+1...`` of the number inside a sip URI, or of the tel URI itself."""
+    host: str
+    """Host and port as written; empty for tel."""
+    parameters: str
+    """The sip URI's own parameters and headers, with their first ``;`` or ``?``."""
+    number: str | None
+    """The telephone number as written, ``+`` kept; None when the user is not one.
+
+    RFC 8224 section 8.3: a tel URI or ``user=phone`` says so; our policy for the rest is that a
+    user of digits is a number, as trunks leave ``user=phone`` out.
+    """
+
+    @property
+    def uri(self) -> str:
+        """The URI without what was put beside its number."""
+        at = f"{self.user}@" if self.user and self.host else self.user
+        return f"{self.scheme}:{at}{self.host}{self.parameters}"
+
+    def with_verstat(self, verstat: str) -> str:
+        """The URI with 3GPP TS 24.229's ``verstat`` beside the number.
+
+        It is a parameter of the number, so in a sip URI it stands before the ``@`` (RFC 3261
+        section 19.1.6). One that the caller has put there is dropped.
+        """
+        more = f"{_VERSTAT.sub('', self.user_parameters)};verstat={verstat}"
+        if self.scheme == "tel":
+            return f"tel:{self.user}{more}"
+        return f"{self.scheme}:{self.user}{more}@{self.host}{_VERSTAT.sub('', self.parameters)}"
+
+
+def uri_in(value: str) -> str | None:
+    """The URI in a From, To or P-Asserted-Identity value (its first address)."""
+    found = _NAME_ADDR.match(value) if len(value) <= MAX_ADDRESS else None
+    return (found["uri"] or found["bare"]) if found else None
+
+
+@lru_cache(maxsize=8192)
+def read(uri: str) -> Address | None:
+    """A sip, sips or tel URI; None for every other text.
+
+    Remembered, for the Request-URI and To of one call are mostly the same text.
+    """
+    found = _SIP.fullmatch(uri)
+    if found:
+        scheme, user, more, host, port, parameters = found.groups()
+        user = user or ""
+        # A password (RFC 3261 section 19.1.1 advises against it) is not carried on.
+        own = "" if more is None or not more.startswith(";") else more
+        at = host + (port or "")
+        return Address(scheme.lower(), user, own, at, parameters or "", _number(user))
+    found = _TEL.fullmatch(uri)
+    if found:
+        user = found["user"]
+        return Address("tel", user, found["parameters"] or "", "", "", _number(user))
+    return None
+
+
+def _number(user: str) -> str | None:
+    digits = user[1:] if user[:1] == "+" else user
+    if digits.isdecimal() and digits.isascii() and len(user) <= _LONGEST_NUMBER:
+        return user
+    plain = unquote(user) if "%" in user else user
+    return plain if len(plain) <= _LONGEST_NUMBER and _NUMBER.fullmatch(plain) else None
+
+
+def of(value: str) -> Address | None:
+    """The address in a header's value, or None when it holds none that we read."""
+    uri = uri_in(value)
+    return None if uri is None else read(uri)
+
+
+def first_numbered(values: Iterable[str]) -> Address | None:
+    """The first address with a telephone number, else the first one at all.
+
+    P-Asserted-Identity may hold a sip and a tel URI, in two headers or one (RFC 3325 section 9.1).
+    """
+    fallback: Address | None = None
+    for value in values:
+        for one in _split(value):
+            address = of(one)
+            if address is not None and address.number is not None:
+                return address
+            fallback = fallback or address
+    return fallback
+
+
+def _split(value: str) -> list[str]:
+    """The comma-separated addresses of one value; a comma in a name or in ``<>`` does not part."""
+    if "," not in value:
+        return [value]
+    return [
+        one
+        for one in re.findall(r'(?:"(?:[^"\\]|\\.)*+"|<[^>]*+>|[^,"<]++)++', value)
+        if one.strip()
+    ]

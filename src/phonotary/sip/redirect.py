@@ -1,0 +1,293 @@
+"""From a SIP request to its response: RFC 3261 section 8.3's redirect server, without sockets.
+
+A proxy sends an INVITE here before it sends it on. The answer is always final and at most one, and
+302 means "go on, and take these headers along". Nothing is remembered but the last answers.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Awaitable, Callable, Coroutine, Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from phonotary.clock import Instant
+from phonotary.shaken.signing import CallToSign, SignedCall
+from phonotary.shaken.verdicts import Verdict
+from phonotary.shaken.verification import CallToVerify
+from phonotary.sip import addresses, messages
+from phonotary.sip.answers import (
+    Answer,
+    Policy,
+    diverted,
+    failed,
+    refusal,
+    signed,
+    unjudged,
+    unsigned,
+    verified,
+)
+from phonotary.sip.calls import Call, read_call
+from phonotary.sip.kept import Kept, Reply
+from phonotary.sip.messages import Malformed, Request, respond, returned_via
+from phonotary.sip.trunks import Role, Trunk, Trunks
+
+_DOOR = "sip"
+_ALLOW = "Allow: INVITE, ACK, CANCEL, OPTIONS"
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Pending:
+    """An answer that a credential is being fetched for."""
+
+    judge: Callable[[], Coroutine[Any, Any, Reply]]
+    """Wait for it; raises nothing."""
+    settle: Callable[[], None]
+    """To be called once at the end, even if nobody waited: it frees the place."""
+
+
+class Redirect:
+    """One SIP door: give it what arrives, send what it answers."""
+
+    def __init__(
+        self,
+        trunks: Iterable[Trunk],
+        *,
+        now: Callable[[], Instant],
+        sign: Callable[[CallToSign], SignedCall],
+        verify_now: Callable[[CallToVerify, str, str], Verdict | None],
+        verify: Callable[[CallToVerify, str, str], Awaitable[Verdict]],
+        name_of: Callable[[str], str | None] = lambda number: None,
+        policy: Policy | None = None,
+    ) -> None:
+        """``now`` is real time in seconds. ``sign`` and ``verify_now`` do not wait; ``verify_now``
+        gives None when ``verify`` has to fetch something first; both take the call, the door's
+        name and the source address. ``name_of`` takes ``+`` and
+        digits and gives the name to show for a verified caller."""
+        self._trunks = Trunks(trunks)
+        self._now = now
+        self._sign = sign
+        self._verify_now = verify_now
+        self._verify = verify
+        self._name_of = name_of
+        self._policy = policy or Policy()
+        self._kept = Kept(self._policy.kept)
+        self._in_flight = 0
+        self._strangers = (0, 0)
+
+    def knows(self, host: str) -> bool:
+        """Whether the address belongs to a trunk."""
+        return self._trunks.of(host) is not None
+
+    def answer(self, data: bytes, host: str, port: int) -> Reply | Pending | None:
+        """The response to one whole message from ``host`` and ``port``.
+
+        None: there is nothing to say (an ACK, a response, noise).
+        """
+        # ACK and responses are never answered (RFC 3261 section 17.1.1.3), whatever they hold.
+        if data[:4] == b"ACK " or data[:8] == b"SIP/2.0 ":
+            return None
+        trunk = self._trunks.of(host)
+        try:
+            request = messages.parse(data)
+            if request is None or request.method == "ACK":
+                return None
+            via, back = returned_via(request, host, port)
+            if trunk is None:
+                return self._stranger(request, via, back, host, len(data))
+            if request.method == "INVITE":
+                return self._invite(request, via, back, trunk, host)
+            return respond(request, *self._other(request, via, host)), back
+        except Malformed as bad:
+            return self._malformed(bad, host, port) if trunk else None
+
+    def _invite(
+        self, request: Request, via: str, back: int, trunk: Trunk, host: str
+    ) -> Reply | Pending | None:
+        key, now = _key(request, host, request.cseq), self._now()
+        self._kept.forget(now)
+        if key in self._kept:
+            return self._kept.get(key)
+        wrong = _unfit(request) or _leads_nowhere(request)
+        if wrong:
+            return respond(request, wrong[0], via, *wrong[1:]), back
+        call = read_call(request, trunk, host, now)
+        answer = self._decide(request, call, trunk)
+        if isinstance(answer, CallToVerify):
+            return self._wait(answer, request, call, via, back, key)
+        return self._finish(answer, request, via, back, key, now)
+
+    def _finish(
+        self,
+        answer: Answer,
+        request: Request,
+        via: str,
+        back: int,
+        key: tuple[str, ...],
+        now: Instant,
+    ) -> Reply:
+        status, lines = answer
+        reply = (respond(request, status, via, *lines), back)
+        if status == 503:
+            self._kept.drop(key)
+        else:
+            self._kept.put(key, reply, now)
+        return reply
+
+    def _decide(self, request: Request, call: Call, trunk: Trunk) -> Answer | CallToVerify:
+        """The answer, or what has to be verified with a credential that is not here yet."""
+        carried = call.identities
+        if trunk.role is Role.VERIFY or (trunk.role is Role.BOTH and carried):
+            return self._judge(call)
+        if trunk.role is Role.DIVERTING:
+            return self._divert(call)
+        if carried:
+            return unsigned("already-signed", "The call carries an Identity already.")
+        return self._authenticate(call)
+
+    def _authenticate(self, call: Call) -> Answer:
+        if call.orig is None:
+            return refusal("invalid-orig", "The caller is not a telephone number.", self._policy)
+        if call.dest is None:
+            return refusal("invalid-dest", "The called is not a telephone number.", self._policy)
+        try:
+            return signed(call, self._sign(call.to_sign()))
+        except Exception as fault:
+            return self._not_signed(fault)
+
+    def _divert(self, call: Call) -> Answer:
+        if not call.identities:
+            # RFC 8946 section 4.1: a div only ever continues what another has signed.
+            return unsigned("nothing-to-continue", "The call carries no Identity to continue.")
+        if call.target is None or call.was is None or call.stays:
+            return unsigned("target-unchanged", "The call was not sent on to another number.")
+        try:
+            return diverted(call, self._sign(call.to_divert()))
+        except Exception as fault:
+            return self._not_signed(fault)
+
+    def _not_signed(self, fault: Exception) -> Answer:
+        answer = failed(fault, self._policy)
+        if answer[0] == 503:
+            _log.error("signing failed", exc_info=fault)
+        return answer
+
+    def _judge(self, call: Call) -> Answer | CallToVerify:
+        wanted = call.to_verify()
+        try:
+            verdict = self._verify_now(wanted, _DOOR, call.source)
+            return wanted if verdict is None else self._verdict(call, verdict)
+        except Exception as fault:
+            return self._not_judged(call, fault)
+
+    def _verdict(self, call: Call, verdict: Verdict) -> Answer:
+        return verified(call, verdict, self._name_of, self._policy)
+
+    def _not_judged(self, call: Call, fault: Exception) -> Answer:
+        answer = unjudged(call, fault)
+        if answer[0] == 503:
+            _log.error("verification failed", exc_info=fault)
+        return answer
+
+    def _wait(
+        self,
+        wanted: CallToVerify,
+        request: Request,
+        call: Call,
+        via: str,
+        back: int,
+        key: tuple[str, ...],
+    ) -> Reply | Pending:
+        if self._in_flight >= self._policy.in_flight:
+            lines = ("Retry-After: 1", "X-Phonotary-Reason: busy")
+            return respond(request, 503, via, *lines), back
+        self._in_flight += 1
+        self._kept.begin(key, self._now())
+
+        async def judge() -> Reply:
+            try:
+                answer = self._verdict(call, await self._verify(wanted, _DOOR, call.source))
+            except Exception as fault:
+                answer = self._not_judged(call, fault)
+            return self._finish(answer, request, via, back, key, self._now())
+
+        def settle() -> None:
+            self._in_flight -= 1
+            if self._kept.get(key) is None:
+                self._kept.drop(key)
+
+        return Pending(judge, settle)
+
+    def _other(self, request: Request, via: str, host: str) -> tuple[Any, ...]:
+        """Status, Via and lines for every method but INVITE and ACK."""
+        if request.method == "CANCEL":
+            # Our answers are final at once, so a CANCEL finds nothing to stop (section 9.2).
+            invite = request.cseq.replace("CANCEL", "INVITE")
+            return (200 if _key(request, host, invite) in self._kept else 481), via
+        wrong = _unfit(request)
+        if wrong:
+            return wrong[0], via, *wrong[1:]
+        if request.method == "OPTIONS":
+            return 200, via, _ALLOW
+        return 405, via, _ALLOW
+
+    def _stranger(
+        self, request: Request, via: str, back: int, host: str, size: int
+    ) -> Reply | None:
+        """403, a few a second, and never more bytes than came: an address may be forged."""
+        second, said = self._strangers
+        now = self._now()
+        said = said + 1 if second == now else 1
+        self._strangers = (now, said)
+        if said == 1:
+            _log.warning("a SIP request from %s, which belongs to no trunk, is refused", host)
+        if said > self._policy.strangers:
+            return None
+        response = respond(request, 403, via)
+        return (response, back) if len(response) <= size else None
+
+    def _malformed(self, bad: Malformed, host: str, port: int) -> Reply | None:
+        if bad.request is None or bad.request.method == "ACK":
+            return None
+        try:
+            via, back = returned_via(bad.request, host, port)
+        except Malformed:
+            # Where the response would go is unreadable, so there is nobody to tell.
+            return None
+        warning = f'Warning: 399 phonotary "{bad.because}"'
+        return respond(bad.request, 400, via, warning), back
+
+
+def _key(request: Request, host: str, cseq: str) -> tuple[str, ...]:
+    """What a retransmission has in common with the first: RFC 3261 section 17.2.3's branch, and
+    for peers that use a branch twice also what the answer depends on."""
+    return (host, request.via[0], request.call_id, cseq, request.uri, request.from_, request.to)
+
+
+def _unfit(request: Request) -> tuple[Any, ...] | None:
+    """The checks of RFC 3261 section 8.2 that hold for every request: status and lines."""
+    if request.version != "SIP/2.0":
+        return (505,)
+    headers = request.headers
+    if "require" in headers:
+        return (420, f"Unsupported: {', '.join(headers['require'])}")
+    hops = headers.get("max-forwards")
+    if hops:
+        if not (hops[0].isdecimal() and len(hops[0]) <= 3):
+            raise Malformed("Max-Forwards is not a number", request)
+        if int(hops[0]) == 0:
+            return (483,)
+    return None
+
+
+def _leads_nowhere(request: Request) -> tuple[Any, ...] | None:
+    """Whether the Request-URI is none that a 302 may name, or the call not a new one."""
+    if addresses.read(request.uri) is None:
+        scheme = request.uri.partition(":")[0].lower()
+        if scheme not in addresses.SCHEMES:
+            return (416,)
+        raise Malformed("the Request-URI cannot be read", request)
+    if request.in_dialog:
+        return (481,)
+    return None

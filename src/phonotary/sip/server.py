@@ -1,0 +1,266 @@
+"""The sockets of the SIP door: UDP and TCP on one port. What to say is :mod:`redirect`'s."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import socket
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, cast
+
+from phonotary.sip.kept import Reply
+from phonotary.sip.messages import MAX_MESSAGE, Malformed, frame
+from phonotary.sip.redirect import Pending, Redirect
+
+_log = logging.getLogger(__name__)
+
+# Datagrams taken in one turn of the loop: enough to spare turns, few enough to let others in.
+_TURN = 64
+_ATTEMPTS = 20
+_FAREWELL = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """The bounds of the TCP side."""
+
+    connections: int = 1024
+    pipelined: int = 64
+    """Requests of one connection that may wait for their answer."""
+    idle: float = 120.0
+    """Seconds without a byte after which a connection is closed."""
+    unread: int = 262_144
+    """Bytes of responses that a peer may leave unread."""
+
+
+class Server:
+    """A running SIP door; get one from :func:`serve`."""
+
+    def __init__(self, redirect: Redirect, limits: Limits, udp: socket.socket) -> None:
+        self._redirect = redirect
+        self._udp = udp
+        self._loop = asyncio.get_running_loop()
+        self._waiting: set[asyncio.Task[None]] = set()
+        self._tcp: asyncio.Server | None = None
+        self.limits = limits
+        self.connections: set[_Connection] = set()
+        self.port: int = udp.getsockname()[1]
+
+    def start(self, tcp: asyncio.Server) -> None:
+        self._tcp = tcp
+        self._loop.add_reader(self._udp.fileno(), self._readable)
+
+    async def close(self) -> None:
+        """Stop at once: what waits for a credential is dropped, as callers try again."""
+        self._loop.remove_reader(self._udp.fileno())
+        self._udp.close()
+        if self._tcp is not None:
+            self._tcp.close()
+        for connection in list(self.connections):
+            connection.abort()
+        for task in list(self._waiting):
+            task.cancel()
+        await asyncio.gather(*self._waiting, return_exceptions=True)
+        if self._tcp is not None:
+            await self._tcp.wait_closed()
+
+    def connection(self) -> asyncio.Protocol:
+        return _Connection(self, self._redirect)
+
+    def later(self, pending: Pending, send: Callable[[Reply], None]) -> asyncio.Task[None]:
+        """Send what ``pending`` comes to; the redirect bounds how many there are."""
+
+        async def run() -> None:
+            send(await pending.judge())
+
+        def done(task: asyncio.Task[None]) -> None:
+            self._waiting.discard(task)
+            pending.settle()
+
+        task = self._loop.create_task(run())
+        self._waiting.add(task)
+        task.add_done_callback(done)
+        return task
+
+    def _readable(self) -> None:
+        udp, answer = self._udp, self._redirect.answer
+        for _ in range(_TURN):
+            try:
+                data, source = udp.recvfrom(MAX_MESSAGE)
+            except OSError:
+                # Nothing is left; or an ICMP error of an earlier response, which ends the turn.
+                return
+            try:
+                reply = answer(data, source[0], source[1])
+            except Exception as fault:
+                # One datagram must not end the door for all others.
+                _log.error("a request was not answered", exc_info=fault)
+                continue
+            if reply is None:
+                continue
+            if isinstance(reply, Pending):
+                self.later(reply, partial(self._send, source))
+            else:
+                self._send(source, reply)
+
+    def _send(self, source: Any, reply: Reply) -> None:
+        """The response goes to the address that asked. A full buffer or an unreachable peer loses
+        it, as networks do, and the peer asks again."""
+        with contextlib.suppress(OSError):
+            self._udp.sendto(reply[0], (source[0], reply[1], *source[2:]))
+
+
+class _Connection(asyncio.Protocol):
+    """One TCP connection: a stream of requests, cut by Content-Length (section 18.3)."""
+
+    def __init__(self, server: Server, redirect: Redirect) -> None:
+        self._server = server
+        self._redirect = redirect
+        self._buffer = bytearray()
+        self._searched = 0
+        self._pending: set[asyncio.Task[None]] = set()
+        self._idle: asyncio.TimerHandle | None = None
+        self._transport: asyncio.Transport | None = None
+        self._peer: tuple[Any, ...] = ()
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = cast(asyncio.Transport, transport)
+        limits = self._server.limits
+        self._peer = self._transport.get_extra_info("peername")
+        full = len(self._server.connections) >= limits.connections
+        # A stranger could only hold a place that a trunk may need.
+        if full or not self._redirect.knows(self._peer[0]):
+            self.abort()
+            return
+        self._server.connections.add(self)
+        self._transport.set_write_buffer_limits(high=limits.unread)
+        self._rest()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._server.connections.discard(self)
+        if self._idle is not None:
+            self._idle.cancel()
+        for task in list(self._pending):
+            task.cancel()
+        self._transport = None
+
+    def data_received(self, data: bytes) -> None:
+        if self._transport is None:
+            return
+        self._rest()
+        self._buffer += data
+        try:
+            while self._transport is not None and self._one():
+                pass
+        except Malformed:
+            # The stream cannot be cut into messages any more, so nothing after this is read.
+            self.close()
+
+    def pause_writing(self) -> None:
+        """The peer does not read what it asked for."""
+        self.abort()
+
+    def close(self) -> None:
+        """Hang up once what was answered is sent; a peer that does not read it gets a second."""
+        if self._transport is not None:
+            self._transport.close()
+            if self._idle is not None:
+                self._idle.cancel()
+            self._idle = self._server._loop.call_later(_FAREWELL, self._transport.abort)
+            self._transport = None
+
+    def abort(self) -> None:
+        if self._transport is not None:
+            self._transport.abort()
+            self._transport = None
+
+    def _rest(self) -> None:
+        if self._idle is not None:
+            self._idle.cancel()
+        self._idle = self._server._loop.call_later(self._server.limits.idle, self.close)
+
+    def _one(self) -> bool:
+        """Answer the first message of the buffer; False when it is not all there."""
+        buffer = self._buffer
+        if buffer.startswith(b"\r\n"):
+            # Line ends before a start line are skipped (section 7.5); some peers keep alive so.
+            del buffer[:2]
+            self._searched = 0
+            return True
+        size = frame(buffer, self._searched)
+        if not size or len(buffer) < size:
+            self._searched = 0 if size else len(buffer)
+            return False
+        data = bytes(buffer[:size])
+        del buffer[:size]
+        self._searched = 0
+        self._answer(data)
+        return True
+
+    def _answer(self, data: bytes) -> None:
+        try:
+            reply = self._redirect.answer(data, self._peer[0], self._peer[1])
+        except Exception as fault:
+            _log.error("a request was not answered", exc_info=fault)
+            self.close()
+            return
+        if reply is None:
+            return
+        if not isinstance(reply, Pending):
+            self._write(reply)
+            return
+        task = self._server.later(reply, self._write)
+        self._pending.add(task)
+        task.add_done_callback(self._pending.discard)
+        if len(self._pending) > self._server.limits.pipelined:
+            self.abort()
+
+    def _write(self, reply: Reply) -> None:
+        if self._transport is not None:
+            self._transport.write(reply[0])
+
+
+async def serve(
+    host: str, port: int, redirect: Redirect, *, limits: Limits | None = None, shared: bool = False
+) -> Server:
+    """Listen on ``host`` and ``port`` (0: a free one), UDP and TCP alike.
+
+    ``shared`` lets several processes of this host listen on the same port (SO_REUSEPORT); the
+    kernel keeps each peer with one of them. Raises OSError when the port is taken.
+    """
+    loop = asyncio.get_running_loop()
+    for attempt in range(_ATTEMPTS):
+        udp = _udp(host, port, shared)
+        try:
+            server = Server(redirect, limits or Limits(), udp)
+            tcp = await loop.create_server(
+                server.connection, host, server.port, reuse_port=shared or None, backlog=256
+            )
+        except OSError:
+            udp.close()
+            # A port that is free for UDP may be taken for TCP; only a free one is tried again.
+            if port or attempt == _ATTEMPTS - 1:
+                raise
+        else:
+            server.start(tcp)
+            return server
+    raise AssertionError("the loop above returns or raises")
+
+
+def _udp(host: str, port: int, shared: bool) -> socket.socket:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    udp = socket.socket(family, socket.SOCK_DGRAM)
+    try:
+        udp.setblocking(False)
+        # A burst of calls must fit while one turn of the loop runs elsewhere.
+        udp.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4 * 1024 * 1024)
+        if shared:
+            udp.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+        udp.bind((host, port))
+    except OSError:
+        udp.close()
+        raise
+    return udp

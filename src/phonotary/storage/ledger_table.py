@@ -1,0 +1,199 @@
+"""The ledger's rows on a connection of the ledger's own, through the drivers themselves.
+
+A batch is inserted with two statements, however many calls it holds. sqlite3 lets go of the
+interpreter for each statement and PostgreSQL's driver for each wait: with a statement for each
+call, the thread that writes and the one that answers calls would hand the interpreter to each
+other a thousand times.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Sequence
+from contextlib import suppress
+from typing import Any, NamedTuple, Protocol
+
+from sqlalchemy import NullPool, create_engine
+from sqlalchemy.engine import make_url
+
+from phonotary.clock import Instant
+from phonotary.errors import Refused
+from phonotary.shaken import identity_header
+from phonotary.shaken.ledger import Batch, Frame
+
+
+class Certificate(NamedTuple):
+    """A row of ``ledger_certificates``, its columns in the table's order."""
+
+    frame: str
+    fingerprint: str
+    header: str
+    tail: str
+    x5u: str | None
+    chain_pem: str | None
+    first_seen: Instant
+
+
+def x5u_of(frame: Frame) -> str | None:
+    """Where the certificate was to be fetched, None where the value does not say so."""
+    try:
+        return identity_header.parse(f"{frame.header}{frame.tail}").info
+    except Refused:
+        return None
+
+
+class Calls(Protocol):
+    """The table, opened when it is needed and again after :meth:`close`."""
+
+    def newest(self) -> tuple[str, int, str] | None:
+        """Chain, position and hash (hexadecimal) of the newest row."""
+        ...
+
+    def position(self, chain: str) -> int:
+        """How far a chain is written."""
+        ...
+
+    def add(self, batches: Sequence[Batch], certificates: Sequence[Certificate]) -> None:
+        """All of them, in one transaction, or none."""
+        ...
+
+    def close(self) -> None: ...
+
+
+def opened(database_url: str, patience: int) -> Calls:
+    """``patience``: milliseconds to wait for whoever else writes."""
+    url = make_url(database_url)
+    if url.get_backend_name() == "sqlite":
+        return _Sqlite(str(url.database), patience)
+    return _Postgres(database_url, patience)
+
+
+_NEWEST = (
+    "SELECT chain, position + rows - 1, hashes FROM ledger_batches JOIN calls USING (seq) "
+    "ORDER BY seq DESC LIMIT 1"
+)
+_POSITION = "SELECT COALESCE(MAX(position + rows - 1), 0) FROM ledger_batches WHERE chain = "
+_BATCH = (
+    "INSERT INTO ledger_batches (chain, position, rows, first_at, last_at, origids) VALUES ({})"
+)
+_CALLS = "INSERT INTO calls (seq, bodies, hashes) VALUES ({})"
+_CERTIFICATE = (
+    f"INSERT INTO ledger_certificates ({', '.join(Certificate._fields)}) VALUES ({{}}) "
+    "ON CONFLICT (frame) DO UPDATE SET chain_pem = "
+    "COALESCE(ledger_certificates.chain_pem, excluded.chain_pem)"
+)
+
+
+def _link(found: Any) -> tuple[str, int, str] | None:
+    return (found[0], found[1], bytes(found[2])[-32:].hex()) if found else None
+
+
+def _places(mark: str, number: int) -> str:
+    return ", ".join([mark] * number)
+
+
+_COLUMNS = len(Certificate._fields)
+
+
+class _Sqlite:
+    """SQLite waits for its one writer by polling; our own patience is longer than the API's, whose
+    caller waits."""
+
+    _ADD_BATCH = _BATCH.format(_places("?", 6))
+    _ADD_CALLS = _CALLS.format(_places("?", 3))
+    _ADD_CERTIFICATE = _CERTIFICATE.format(_places("?", _COLUMNS))
+
+    def __init__(self, file: str, patience: int) -> None:
+        self._file = file
+        self._patience = patience
+        self._opened: sqlite3.Connection | None = None
+
+    def _connection(self) -> sqlite3.Connection:
+        if self._opened is None:
+            # The writer's thread opens and uses it; a test's or a shutdown's thread may close it.
+            connection = sqlite3.connect(self._file, isolation_level=None, check_same_thread=False)
+            connection.execute(f"PRAGMA busy_timeout={self._patience}")
+            connection.execute("PRAGMA journal_mode=WAL")
+            connection.execute("PRAGMA synchronous=FULL")
+            # Checkpoints come as often as SQLite has them by itself: a longer log would be cheaper
+            # here, and be paid for by the API's next commit.
+            self._opened = connection
+        return self._opened
+
+    def newest(self) -> tuple[str, int, str] | None:
+        return _link(self._connection().execute(_NEWEST).fetchone())
+
+    def position(self, chain: str) -> int:
+        found: int = self._connection().execute(f"{_POSITION}?", (chain,)).fetchone()[0]
+        return found
+
+    def add(self, batches: Sequence[Batch], certificates: Sequence[Certificate]) -> None:
+        connection = self._connection()
+        connection.execute("BEGIN IMMEDIATE")
+        try:
+            if certificates:
+                connection.executemany(self._ADD_CERTIFICATE, certificates)
+            for *found_by, bodies, hashes in batches:
+                seq = connection.execute(self._ADD_BATCH, found_by).lastrowid
+                connection.execute(self._ADD_CALLS, (seq, bodies, hashes))
+            connection.execute("COMMIT")
+        except BaseException:
+            with suppress(sqlite3.Error):
+                connection.execute("ROLLBACK")
+            raise
+
+    def close(self) -> None:
+        if self._opened is not None:
+            self._opened.close()
+            self._opened = None
+
+
+class _Postgres:
+    """PostgreSQL takes the bytes as they are: ``%b``, not as text in which they would double."""
+
+    _ADD_BATCH = _BATCH.format(_places("%s", 5) + ", %b") + " RETURNING seq"
+    _ADD_CALLS = _CALLS.format("%s, %b, %b")
+    _ADD_CERTIFICATE = _CERTIFICATE.format(_places("%s", _COLUMNS))
+
+    def __init__(self, database_url: str, patience: int) -> None:
+        seconds = max(1, patience // 1000)
+        # A server that is gone without a word is given up, as one that refuses is.
+        self._engine = create_engine(
+            database_url,
+            poolclass=NullPool,
+            connect_args={"connect_timeout": seconds, "tcp_user_timeout": patience},
+        )
+        self._patience = patience
+        self._taken: Any = None
+
+    def _connection(self) -> Any:
+        if self._taken is None:
+            taken: Any = self._engine.raw_connection()
+            taken.driver_connection.execute(f"SET statement_timeout = {self._patience}")
+            taken.driver_connection.commit()
+            self._taken = taken
+        return self._taken.driver_connection
+
+    def newest(self) -> tuple[str, int, str] | None:
+        with self._connection().transaction():
+            return _link(self._connection().execute(_NEWEST).fetchone())
+
+    def position(self, chain: str) -> int:
+        with self._connection().transaction():
+            found: int = self._connection().execute(f"{_POSITION}%s", (chain,)).fetchone()[0]
+            return found
+
+    def add(self, batches: Sequence[Batch], certificates: Sequence[Certificate]) -> None:
+        connection = self._connection()
+        with connection.transaction(), connection.cursor() as cursor:
+            if certificates:
+                cursor.executemany(self._ADD_CERTIFICATE, certificates)
+            for *found_by, bodies, hashes in batches:
+                (seq,) = cursor.execute(self._ADD_BATCH, found_by).fetchone()
+                cursor.execute(self._ADD_CALLS, (seq, bodies, hashes))
+
+    def close(self) -> None:
+        if self._taken is not None:
+            with suppress(Exception):
+                self._taken.invalidate()
+            self._taken = None

@@ -1,0 +1,324 @@
+"""uvicorn's HTTP protocol with a short cut: the paths of one door are answered without ASGI.
+
+For a request under the prefix there is no scope, no task and no cycle: its parts are collected,
+the door is called when it is complete, and one piece of bytes goes back. Every other request on
+the same connection is uvicorn's, untouched, and so are its timers and its shutdown.
+
+What cannot be answered at once (an answer that must be waited for, a request behind another one, a
+client that does not read) takes the place of a cycle in uvicorn's own pipeline, so that answers of
+both kinds leave in the order in which the requests came.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Coroutine
+from typing import Any
+
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
+
+from phonotary.web.stir_v1.answers import MAX_BODY, Answer, Door
+
+MAX_HEAD = 65_536
+"""Bytes that a request's line and headers may need after the first piece that was read of them."""
+LINGER = 1_048_576
+"""Bytes of a refused body that are read and dropped, so that the refusal is not lost with them."""
+LINGER_SECONDS = 2
+
+# The only headers that a door reads.
+_READ = frozenset(
+    b"accept authorization content-length content-type identity transfer-encoding"
+    b" x-requestid".split()
+)
+_Asked = tuple[str, str, dict[bytes, bytes], bytes, str]
+"""What a door is called with."""
+_CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
+
+
+def protocol(door: Door, prefix: str = "/stir/v1/") -> type[HttpToolsProtocol]:
+    """What ``uvicorn.Config(http=…)`` takes: a protocol that asks ``door`` for all of ``prefix``.
+
+    Headers that come twice reach the door joined with a comma; it never sees more of a body than
+    MAX_BODY. The client's address is the connection's: no header is believed about it.
+    """
+    parts = {"_door": staticmethod(door), "_prefix": prefix.encode()}
+    return type("LeanProtocol", (_LeanProtocol,), parts)
+
+
+class _Request:
+    """A request of the door that waits, in the guise of uvicorn's RequestResponseCycle."""
+
+    def __init__(self, asked: _Asked, keep_alive: bool) -> None:
+        self.asked = asked
+        self.keep_alive = keep_alive
+        self.response_complete = False
+        self.disconnected = False
+        self.message_event = asyncio.Event()
+
+
+class _LeanProtocol(HttpToolsProtocol):
+    """One connection; :func:`protocol` makes the class that has a door."""
+
+    _door: Callable[..., Answer | Awaitable[Answer]]
+    _prefix: bytes
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._source = ""
+        self._lean = False
+        """Whether the message that is being read is the door's."""
+        self._open = False
+        """Whether such a message is still to be answered when it is complete."""
+        self._in_head = False
+        self._head_size = 0
+        self._found: dict[bytes, bytes] = {}
+        self._body = b""
+        self._keep = True
+        self._ending = False
+        self._unread: _Request | None = None
+        """Answered, but the client has yet to read enough of what it was sent."""
+        self._over = False
+        """Nothing that comes from now on is looked at."""
+        self._lingers = False
+        self._dropped = 0
+        self._since: float | None = None
+        """The loop's time when the client became silent in a place where it may not be for long."""
+        self._watch: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        super().connection_made(transport)
+        if self.client:
+            self._source = self.client[0]
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        super().connection_lost(exc)
+        self._open = False
+        self.pipeline.clear()
+        if self._watch is not None:
+            self._watch.cancel()
+
+    def data_received(self, data: bytes) -> None:
+        if self._over:
+            self._drop(len(data))
+            return
+        self._since = None
+        self._head_size += len(data)
+        super().data_received(data)
+        if self._in_head and self._head_size > MAX_HEAD and not self.transport.is_closing():
+            self.send_400_response("The request's headers are too long.")
+        elif self._lean and not self._over and self._idle:
+            # uvicorn does this between two requests; here it is done in the middle of one, too.
+            self._since = self.loop.time()
+            if self._watch is None:
+                self._watch = self.loop.call_later(self.timeout_keep_alive, self._expire)
+
+    def resume_writing(self) -> None:
+        super().resume_writing()
+        request, self._unread = self._unread, None
+        if request is not None:
+            request.response_complete = True
+            self.on_response_complete()
+
+    def shutdown(self) -> None:
+        if self._open:
+            self._ending = True
+        else:
+            super().shutdown()
+
+    # What the parser calls, in this order.
+
+    def on_message_begin(self) -> None:
+        self.url = b""
+        self.headers = []
+        self.expect_100_continue = False
+        self._in_head = True
+        self._head_size = 0
+
+    def on_url(self, url: bytes) -> None:
+        # A long one comes in pieces, and this is settled with the last of them.
+        self.url += url
+        self._lean = self._over or self.url.startswith(self._prefix)
+        self._found = {}
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        if not self._lean:
+            super().on_header(name, value)
+            return
+        name = name.lower()
+        if name in _READ:
+            found = self._found
+            found[name] = b", ".join((found[name], value)) if name in found else value
+        elif name == b"expect":
+            self.expect_100_continue = value.lower() == b"100-continue"
+
+    def on_headers_complete(self) -> None:
+        self._in_head = False
+        if not self._lean:
+            self._hand_over()
+        elif not self._over:
+            self._begin()
+
+    def on_body(self, body: bytes) -> None:
+        if not self._lean:
+            super().on_body(body)
+        elif self._open:
+            # Content-Length has bounded it, and the parser holds the client to that.
+            self._body = self._body + body if self._body else body
+
+    def on_message_complete(self) -> None:
+        if not self._lean:
+            super().on_message_complete()
+        elif self._open:
+            # The parser stops at an Upgrade, and what follows it is lost, a body too.
+            self._complete(unread=not self._body and self.parser.should_upgrade())
+
+    def _hand_over(self) -> None:
+        """Give a request to uvicorn as if it had seen its beginning."""
+        url, headers, expected = self.url, self.headers, self.expect_100_continue
+        super().on_message_begin()
+        self.url, self.expect_100_continue = url, expected
+        self.headers.extend(headers)
+        super().on_headers_complete()
+
+    def _begin(self) -> None:
+        """The head is read. A body that no door would read is refused before it comes."""
+        parser = self.parser
+        self._keep = parser.should_keep_alive() and parser.get_http_version() != "1.0"
+        self._body = b""
+        self._open = True
+        length = self._found.get(b"content-length", b"")
+        too_long = len(length) > 4 and (len(length) > 18 or int(length) > MAX_BODY)
+        if too_long or b"transfer-encoding" in self._found:
+            self._complete(unread=True)
+        elif self.expect_100_continue and self._idle:
+            self.transport.write(_CONTINUE)
+
+    # Answering.
+
+    @property
+    def _idle(self) -> bool:
+        """Whether all that came before is answered."""
+        cycle = self.cycle
+        return cycle is None or cycle.response_complete
+
+    def _complete(self, *, unread: bool = False) -> None:
+        """The door's request is all there, or as much of it as will be read."""
+        self._open = False
+        transport = self.transport
+        if transport.is_closing():
+            return
+        keep = self._keep and not (unread or self._ending)
+        self._lingers = unread
+        method = self.parser.get_method().decode("ascii")
+        asked = (method, self.url.decode("latin-1"), self._found, self._body, self._source)
+        if not self._idle:
+            self._hold(request := _Request(asked, keep))
+            self.pipeline.appendleft((request, self.app))  # type: ignore[arg-type]
+            return
+        answer = self._door(*asked)
+        if not isinstance(answer, tuple):
+            self._hold(request := _Request(asked, keep))
+            self._run(self._serve(request, answer))
+            return
+        transport.write(_wire(answer, method, keep, self.server_state.default_headers))
+        if not keep:
+            self._hang_up()
+        elif self.flow.write_paused:
+            self._unread = request = _Request(asked, keep)
+            self._hold(request)
+        else:
+            self.server_state.total_requests += 1
+
+    def _hold(self, request: _Request) -> None:
+        """Nothing more is read, and nothing behind it answered, before this one is done."""
+        self.cycle = request  # type: ignore[assignment]
+        self.flow.pause_reading()
+
+    def on_response_complete(self) -> None:
+        super().on_response_complete()
+        if self.pipeline:
+            # uvicorn reads on while requests wait; then a client could pile them up.
+            self.flow.pause_reading()
+
+    def _start_asgi_task(self, cycle: Any, app: Any) -> None:
+        """Where uvicorn goes on to the next request, which may be the door's."""
+        if isinstance(cycle, _Request):
+            self._run(self._serve(cycle, None))
+        else:
+            super()._start_asgi_task(cycle, app)
+
+    def _run(self, work: Coroutine[Any, Any, None]) -> None:
+        """In uvicorn's own set of tasks, which its shutdown waits for."""
+        task = self.loop.create_task(work)
+        self.tasks.add(task)
+        task.add_done_callback(self.tasks.discard)
+
+    async def _serve(self, request: _Request, begun: Awaitable[Answer] | None) -> None:
+        answer = self._door(*request.asked) if begun is None else begun
+        given = answer if isinstance(answer, tuple) else await answer
+        if self.transport.is_closing():
+            return
+        method, keep = request.asked[0], request.keep_alive
+        self.transport.write(_wire(given, method, keep, self.server_state.default_headers))
+        if not keep:
+            self._hang_up()
+        elif self.flow.write_paused:
+            self._unread = request
+        else:
+            request.response_complete = True
+            self.on_response_complete()
+
+    # Ending.
+
+    def _hang_up(self) -> None:
+        """Close, but not before the client could read its answer: closing with a body unread
+        makes the system tell it of a reset instead (RFC 9112 section 9.6)."""
+        self._over = True
+        if self._lingers and self.transport.can_write_eof():
+            self.transport.write_eof()
+            self.flow.resume_reading()
+            self.loop.call_later(LINGER_SECONDS, self.transport.abort)
+        else:
+            self.transport.close()
+
+    def send_400_response(self, msg: str) -> None:
+        # What follows a last answer in the same piece is no request, and gets no answer either.
+        if not self._over:
+            super().send_400_response(msg)
+
+    def _drop(self, size: int) -> None:
+        self._dropped += size
+        if self._dropped > LINGER:
+            self.transport.abort()
+
+    def _expire(self) -> None:
+        """uvicorn's keep-alive timeout. One timer is left to run and looks how long it has been:
+        to make one anew for each request costs as much as reading the request."""
+        self._watch = None
+        if self._since is None or self.transport.is_closing():
+            return
+        left = self._since + self.timeout_keep_alive - self.loop.time()
+        if left > 0:
+            self._watch = self.loop.call_later(left, self._expire)
+        else:
+            self.transport.close()
+
+
+_defaults: tuple[object, bytes] = (None, b"")
+
+
+def _wire(
+    answer: Answer, method: str, keep_alive: bool, defaults: list[tuple[bytes, bytes]]
+) -> bytes:
+    """The answer as it is sent. ``defaults`` are uvicorn's own headers, the date among them: they
+    are joined once for each list it makes of them, a new one every second."""
+    global _defaults
+    if _defaults[0] is not defaults:
+        _defaults = defaults, b"".join([b"%b: %b\r\n" % header for header in defaults])
+    status, body, headers = answer
+    lines = [STATUS_LINE[status], _defaults[1]]
+    for name, value in headers:
+        lines += (name, b": ", value, b"\r\n")
+    end = b"\r\n" if keep_alive else b"connection: close\r\n\r\n"
+    lines += (b"content-length: %d\r\n" % len(body), end, b"" if method == "HEAD" else body)
+    return b"".join(lines)

@@ -1,0 +1,275 @@
+"""``phonotary cert`` as a provider runs it: the first certificate, its checks and its renewal."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+from cryptography import x509
+from typer.testing import CliRunner, Result
+
+from phonotary.cli.cert import cert_app
+from phonotary.clock import Clock
+from phonotary.errors import Refused
+from phonotary.outbound import keys
+from phonotary.shaken import issuing
+from phonotary.shaken.certificates import fingerprint, load_credential
+from phonotary.shaken.laboratory.laboratory import ACME, STI_PA, Laboratory
+from tests.outbound import softhsm
+from tests.outbound.authority import serving
+from tests.rooms.shaken.laboratory_scenes import OWL
+
+
+@pytest.fixture(scope="module")
+def lab() -> Iterator[Laboratory]:
+    with serving() as running:
+        yield running
+
+
+class Provider:
+    """A provider's directory and its calls of the command."""
+
+    def __init__(self, lab: Laboratory, directory: Path) -> None:
+        self.lab = lab
+        self.origin = lab.sti_pa.crl_url.partition("/lab/")[0]
+        self.key, self.chain = directory / "key.pem", directory / "chain.pem"
+        self.password, self.public = directory / "password", directory / "public"
+        self.password.write_text(f"{OWL.password}\n")
+
+    def run(self, *arguments: str) -> Result:
+        return CliRunner().invoke(cert_app, arguments)
+
+    def asked(self, command: str, *more: str, profile: str = "rfc9448") -> Result:
+        path = ACME if profile == "rfc9448" else f"{ACME}/{profile}"
+        return self.run(
+            command,
+            *("--directory", f"{self.origin}{path}/directory"),
+            *("--sti-pa", f"{self.origin}{STI_PA}", "--user", OWL.user_id),
+            *("--password-file", str(self.password), "--profile", profile),
+            *("--key", str(self.key), "--chain", str(self.chain)),
+            *("--repository", f"{self.origin}/certs", "--publish", str(self.public)),
+            *more,
+        )
+
+    def obtained(self, profile: str = "rfc9448") -> Result:
+        who = ("--spc", "709J", "--organisation", "Owl Telecom")
+        return self.asked("obtain", *who, profile=profile)
+
+    def x5u(self, told: Result) -> str:
+        (line,) = (one for one in told.output.splitlines() if one.startswith("x5u"))
+        return line.split()[1]
+
+    def pair(self, x5u: str) -> str:
+        """The fingerprint under which a service signs with these two files."""
+        return load_credential(self.chain.read_bytes(), self.key.read_bytes(), x5u).fingerprint
+
+
+@pytest.fixture
+def provider(lab: Laboratory, tmp_path: Path) -> Provider:
+    return Provider(lab, tmp_path)
+
+
+@pytest.mark.parametrize("profile", ["rfc9448", "peeringhub"])
+def test_a_provider_gets_a_certificate_that_signs_and_is_served(
+    provider: Provider, profile: str
+) -> None:
+    told = provider.obtained(profile)
+    assert told.exit_code == 0, told.output
+    x5u = provider.x5u(told)
+    assert provider.pair(x5u) in x5u
+    served = httpx.get(x5u, trust_env=False)
+    assert served.content == provider.chain.read_bytes()
+    (published,) = provider.public.iterdir()
+    assert published.read_bytes() == served.content
+    assert published.name == x5u.rpartition("/")[2]
+    assert provider.key.stat().st_mode & 0o077 == 0
+    leaf = x509.load_pem_x509_certificates(served.content)[0]
+    assert "O=Owl Telecom" in leaf.subject.rfc4514_string()
+
+
+def test_a_key_in_an_hsm_is_certified_and_stays_there(provider: Provider, tmp_path: Path) -> None:
+    made = keys.new_file(tmp_path / "imported.pem")
+    pem = (tmp_path / "imported.pem").read_bytes()
+    account = str(tmp_path / "account.pem")
+    (tmp_path / "hsm").mkdir()
+    with softhsm.plugged(softhsm.made(tmp_path / "hsm", pem)) as token:
+        # Typed at a shell, the URI stands in the place of the key's file.
+        provider.key = token.uri()  # type: ignore[assignment]
+        assert provider.obtained().exit_code == 2
+        told = provider.asked(
+            *("obtain", "--spc", "709J", "--organisation", "Owl", "--account-key", account)
+        )
+        assert told.exit_code == 0, told.output
+        renewed = provider.asked("renew", "--force", "--account-key", account)
+        assert renewed.exit_code == 0, renewed.output
+        assert provider.asked("renew", "--new-key").exit_code == 2
+    leaf = x509.load_pem_x509_certificates(provider.chain.read_bytes())[0]
+    assert leaf.public_key() == made.public_key()
+    assert softhsm.PIN not in told.output + renewed.output
+
+
+def test_the_chain_passes_the_linter(provider: Provider) -> None:
+    provider.obtained()
+    told = provider.run("lint", str(provider.chain), "--crl-url", provider.lab.sti_pa.crl_url)
+    assert (told.exit_code, told.output) == (0, "no errors\n")
+
+
+def test_the_linter_names_rule_source_and_certificate(tmp_path: Path) -> None:
+    now = Clock.wall()
+    chain = tmp_path / "chain.pem"
+    root = issuing.root(now)
+    ca = issuing.sti_ca(root, now)
+    chain.write_bytes(issuing.chain(issuing.leaf(ca, now, "709J"), ca))
+    told = CliRunner().invoke(cert_app, ["lint", str(chain)])
+    assert told.exit_code == 1
+    assert "error: crl_point (ATIS-1000080" in told.output
+    assert "certificate 0" in told.output
+
+
+def test_a_certificate_there_is_not_written_over(provider: Provider) -> None:
+    provider.obtained()
+    before = provider.chain.read_bytes()
+    told = provider.obtained()
+    assert told.exit_code == 2
+    assert "cert renew" in told.output
+    assert provider.chain.read_bytes() == before
+
+
+def test_an_order_that_failed_is_tried_again_with_its_key(provider: Provider) -> None:
+    provider.password.write_text("wrong")
+    refused = provider.obtained()
+    assert isinstance(refused.exception, Refused)
+    assert "user or the password" in refused.exception.because
+    assert not provider.chain.exists()
+    provider.password.write_text(OWL.password)
+    assert provider.obtained().exit_code == 0
+
+
+def test_another_providers_code_is_refused(provider: Provider) -> None:
+    told = provider.asked("obtain", "--spc", "818H", "--organisation", "Owl Telecom")
+    assert isinstance(told.exception, Refused)
+    assert "does not speak for provider 818H" in told.exception.because
+    assert not provider.chain.exists()
+
+
+def test_renewal_waits_for_two_thirds_of_the_life(provider: Provider) -> None:
+    provider.obtained()
+    before = provider.chain.read_bytes()
+    told = provider.asked("renew")
+    assert told.exit_code == 0
+    assert "nothing to do" in told.output
+    assert provider.chain.read_bytes() == before
+
+
+def aged(provider: Provider) -> bytes:
+    """The provider's certificate as it would be after most of its life."""
+    now = Clock.wall()
+    root = issuing.root(now)
+    key = keys.key_from(str(provider.key))
+    life = {"not_before": now - 61 * issuing.DAY, "not_after": now + 29 * issuing.DAY}
+    leaf = issuing.leaf(root, now, "709J", public_key=key.public_key(), **life)  # type: ignore[arg-type]
+    provider.chain.write_bytes(leaf.pem)
+    return leaf.pem
+
+
+def test_a_due_renewal_keeps_the_key_and_the_old_chain(provider: Provider) -> None:
+    provider.obtained()
+    old, key = aged(provider), provider.key.read_bytes()
+    due = provider.run("show", str(provider.chain))
+    assert due.exit_code == 3
+    assert "renew it now" in due.output
+    assert "days left    28" in due.output or "days left    29" in due.output
+    told = provider.asked("renew")
+    assert told.exit_code == 0, told.output
+    assert provider.pair(provider.x5u(told)) == fingerprint(provider.chain.read_bytes())
+    assert provider.key.read_bytes() == key
+    kept = provider.chain.with_name(f"chain.pem.{fingerprint(old)[:16]}")
+    assert kept.read_bytes() == old
+    shown = provider.run("show", str(provider.chain), "--repository", "https://owl.example/certs/")
+    assert shown.exit_code == 0
+    assert "SPC          709J" in shown.output
+    x5u = f"https://owl.example/certs/{fingerprint(provider.chain.read_bytes())}.pem"
+    assert x5u in shown.output
+
+
+def test_a_renewal_can_bring_a_new_key_and_keeps_the_old_one(provider: Provider) -> None:
+    provider.obtained()
+    old, key = provider.chain.read_bytes(), provider.key.read_bytes()
+    told = provider.asked("renew", "--force", "--new-key")
+    assert told.exit_code == 0, told.output
+    assert provider.pair(provider.x5u(told))
+    assert provider.key.read_bytes() != key
+    assert provider.key.stat().st_mode & 0o077 == 0
+    kept = provider.key.with_name(f"key.pem.{fingerprint(old)[:16]}")
+    assert kept.read_bytes() == key
+    assert kept.stat().st_mode & 0o077 == 0
+
+
+def test_a_renewal_that_fails_leaves_the_pair_as_it_was(provider: Provider) -> None:
+    provider.obtained()
+    before = provider.chain.read_bytes(), provider.key.read_bytes()
+    provider.password.write_text("wrong")
+    for _ in range(2):
+        refused = provider.asked("renew", "--force", "--new-key")
+        assert isinstance(refused.exception, Refused)
+    assert (provider.chain.read_bytes(), provider.key.read_bytes()) == before
+
+
+def test_a_renewal_stopped_between_its_files_is_finished_by_the_next(
+    provider: Provider, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    provider.obtained()
+    replace = os.replace
+
+    def stopped(source: Path, target: Path) -> None:
+        if str(target) == str(provider.chain) and str(source).endswith(".new"):
+            raise KeyboardInterrupt
+        replace(source, target)
+
+    with monkeypatch.context() as patch:
+        patch.setattr("phonotary.cli.cert.os.replace", stopped)
+        provider.asked("renew", "--force", "--new-key")
+    with pytest.raises(Refused, match="not the certificate's"):
+        provider.pair("https://owl.example/x")
+    told = provider.asked("renew")
+    assert "nothing to do" in told.output
+    assert provider.pair("https://owl.example/x")
+    assert not provider.chain.with_name("chain.pem.new").exists()
+
+
+def test_a_chain_that_waits_for_a_key_that_never_came_is_forgotten(provider: Provider) -> None:
+    provider.obtained()
+    before, waiting = provider.chain.read_bytes(), provider.chain.with_name("chain.pem.new")
+    root = issuing.root(Clock.wall())
+    waiting.write_bytes(issuing.leaf(root, Clock.wall(), "709J").pem)
+    assert "nothing to do" in provider.asked("renew").output
+    assert provider.chain.read_bytes() == before
+    assert not waiting.exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "why"),
+    [
+        (("show", "/nowhere/chain.pem"), "cannot be read"),
+        (("show", "/dev/null"), "not readable PEM"),
+        (("lint", "/nowhere/chain.pem"), "cannot be read"),
+    ],
+)
+def test_a_wrong_call_is_one_sentence(arguments: tuple[str, ...], why: str) -> None:
+    told = CliRunner().invoke(cert_app, arguments)
+    assert told.exit_code == 2
+    assert why in told.output
+
+
+def test_an_unknown_profile_is_told_which_there_are(provider: Provider) -> None:
+    told = provider.run(
+        *("obtain", "--spc", "709J", "--organisation", "O", "--directory", "https://ca.example"),
+        *("--sti-pa", "https://pa.example", "--user", "u", "--password-file", "/dev/null"),
+        *("--key", str(provider.key), "--chain", str(provider.chain), "--profile", "other"),
+    )
+    assert told.exit_code == 2
+    assert "rfc9448, peeringhub" in told.output
+    assert not provider.key.exists()

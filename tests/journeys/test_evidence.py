@@ -1,0 +1,302 @@
+"""A traceback's question is answered from what was recorded, and the ledger proves itself."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+import stat
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+import typer
+from sqlalchemy import text
+from typer.testing import CliRunner
+
+from phonotary.access.accounts import Account
+from phonotary.bootstrap.evidence import evidence, minute_of
+from phonotary.cli import audit
+from phonotary.cli.evidence import evidence as evidence_command
+from phonotary.errors import Reason
+from phonotary.shaken import attestation
+from phonotary.storage import migrate
+from phonotary.storage.database import Database
+from phonotary.storage.ledger import LedgerWriter
+from phonotary.trusthub import review
+from phonotary.trusthub.records import Bundle, Number
+from tests.rooms import office
+from tests.rooms.office import NOW, refused
+from tests.rooms.shaken.calls import credential, identity, issued, origid, sealed, signed
+from tests.simulators import postgres
+
+REGISTRATION = "12-3456789"
+MINUTE = NOW - NOW % 60
+
+
+@dataclass
+class Hub:
+    """A database with one approved customer, and the calls that were recorded for it."""
+
+    database: Database
+    account: Account
+    profile: Bundle
+    product: Bundle
+    number: Number
+
+    def ask(self, **question: Any) -> dict[str, Any]:
+        return evidence(self.database, now=NOW + 99, **question)
+
+
+@pytest.fixture(scope="module", params=["sqlite", "postgres"])
+def hub(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Hub]:
+    """One for all tests that only ask."""
+    if request.param == "sqlite":
+        with _made(f"sqlite:///{tmp_path_factory.mktemp('hub') / 'phonotary.db'}") as made:
+            yield made
+        return
+    with (
+        postgres.database(request.getfixturevalue("postgres_server")) as url,
+        _made(url) as made,
+    ):
+        yield made
+
+
+@pytest.fixture
+def own_hub(tmp_path: Path) -> Iterator[Hub]:
+    """One to be changed."""
+    with _made(f"sqlite:///{tmp_path / 'phonotary.db'}") as made:
+        yield made
+
+
+@contextmanager
+def _made(url: str) -> Iterator[Hub]:
+    database = Database(url)
+    migrate.upgrade(database)
+    account, profile, product, number = database.write(_customer)
+    inputs = database.read(
+        lambda store: tuple((each.sid, store.version(each.sid)) for each in (profile, product))
+    )
+    writer = LedgerWriter(url, chain_of={credential().fingerprint: issued().chain_pem}.get).start()
+    for n in range(3):
+        call = sealed(
+            n,
+            account_sid=account.sid,
+            orig=number.phone_number,
+            identity=identity(n, number.phone_number.removeprefix("+")),
+            inputs=inputs,
+            policy=attestation.policy_version,
+        )
+        writer.append(call)
+    failed = {"level": "B", "verstat": "TN-Validation-Failed"}
+    writer.append(signed(50, kind="verified", orig="+13125550100", **failed))
+    writer.close()
+    yield Hub(database, account, profile, product, number)
+    database.close()
+
+
+def _customer(store: Any) -> tuple[Account, Bundle, Bundle, Number]:
+    account = office.opened(store)
+    party = office.party_of(account)
+    profile, product = office.approved_pair(store, party)
+    number = office.number(store, party)
+    office.on(store, party, profile, number)
+    office.on(store, party, product, number)
+    return account, profile, product, number
+
+
+def test_a_call_is_told_with_its_passport_and_its_decision(hub: Hub) -> None:
+    found = hub.ask(origid=origid(1))
+    (call,) = found["calls"]
+    assert call["orig"] == hub.number.phone_number
+    assert call["at"] == "2026-09-21T14:13:21Z"
+    assert (call["door"], call["source"]) == ("http", "127.0.0.1")
+    digits = hub.number.phone_number.removeprefix("+")
+    assert call["passport"]["identity"] == identity(1, digits)
+    assert call["passport"]["payload"]["orig"] == {"tn": digits}
+    assert call["passport"]["signature_holds"] is True
+    decision = call["decision"]
+    assert (decision["level"], decision["reason"]) == ("A", "number-verified")
+    assert "approved" in decision["explanation"]
+    assert decision["policy_is_still_in_force"] is True
+    certificate = found["certificates"][call["certificate"]]
+    assert certificate["chain_pem"] == issued().chain_pem.decode()
+    assert (certificate["x5u"], call["spc"]) == (credential().x5u, "9999")
+    assert "a provider" in certificate["subject"]
+    assert json.loads(json.dumps(found)) == found
+
+
+def test_the_customer_is_named_with_who_decided_about_it(hub: Hub) -> None:
+    found = hub.ask(origid=origid(1))
+    (call,) = found["calls"]
+    assert call["profile_of_account"] == hub.profile.sid
+    profile = found["bundles"][hub.profile.sid]
+    assert profile["business_name"] == "Acme Plumbing LLC"
+    person = next(e for e in profile["end_users"] if e["type"] == "authorized_representative_1")
+    for name in ("first_name", "last_name", "email", "phone_number", "business_title"):
+        assert person["attributes"][name]
+    assert profile["addresses"][0]["city"] == "Austin"
+    assert [each["after"] for each in profile["history"]] == [
+        "pending-review",
+        "in-review",
+        "twilio-approved",
+    ]
+    assert [each["sid"] for each in call["rested_on"]] == [hub.profile.sid, hub.product.sid]
+    for each in call["rested_on"]:
+        assert each["status"] == "twilio-approved"
+        assert each["decided"]["by"] == "reviewer:rita"
+    kinds = [each["kind"] for each in found["numbers"][hub.number.phone_number]]
+    assert kinds == ["bought", "assigned", "assigned"]
+    assert found["accounts"][hub.account.sid]["status"] == "active"
+
+
+def test_what_was_decided_after_the_call_does_not_hide_what_was_valid_then(own_hub: Hub) -> None:
+    hub = own_hub
+    hub.database.write(
+        lambda store: review.suspend(
+            store, NOW + 60, store.bundles.get(hub.profile.sid), "rita", "a complaint"
+        )
+    )
+    found = hub.ask(origid=origid(1))
+    then = found["calls"][0]["rested_on"][0]
+    assert then["status"] == "twilio-approved"
+    profile = found["bundles"][hub.profile.sid]
+    assert profile["record"]["status"] == "twilio-rejected"
+    assert profile["history"][-1]["because"] == "a complaint"
+
+
+def test_a_registration_number_is_hidden_unless_it_is_asked_for(hub: Hub) -> None:
+    assert REGISTRATION not in json.dumps(hub.ask(origid=origid(1)))
+    assert "******6789" in json.dumps(hub.ask(origid=origid(1)))
+    assert REGISTRATION in json.dumps(hub.ask(origid=origid(1), unmasked=True))
+
+
+def test_calls_are_found_by_number_and_minute(hub: Hub) -> None:
+    number = hub.number.phone_number
+    found = hub.ask(number=number, minute=MINUTE)
+    assert [call["origid"] for call in found["calls"]] == [origid(n) for n in range(3)]
+    assert found["more"] is False
+    with refused(Reason.NOT_FOUND):
+        hub.ask(number=number, minute=MINUTE + 60)
+    with refused(Reason.NOT_FOUND):
+        hub.ask(number="+12025550100", minute=MINUTE)
+
+
+def test_a_bundle_is_bounded_and_says_so(hub: Hub) -> None:
+    found = hub.ask(number=hub.number.phone_number, minute=MINUTE, limit=2)
+    assert (len(found["calls"]), found["more"]) == (2, True)
+
+
+def test_a_verified_call_is_told_with_its_verdict(hub: Hub) -> None:
+    (call,) = hub.ask(origid=origid(50))["calls"]
+    assert call["decision"] is None
+    assert call["verdict"]["verstat"] == "TN-Validation-Failed"
+    assert call["passport"]["identity"] == "token.of.nobody;info=<https://x.example>"
+
+
+@pytest.mark.parametrize(
+    "question", [{}, {"number": "+14155550100"}, {"origid": "x", "minute": MINUTE}]
+)
+def test_a_question_that_is_none_is_refused(hub: Hub, question: dict[str, Any]) -> None:
+    with refused(Reason.INVALID_PARAMETER):
+        hub.ask(**question)
+
+
+def test_the_proof_is_the_rows_hash_and_whether_its_chain_checks(own_hub: Hub) -> None:
+    hub = own_hub
+    (call,) = hub.ask(origid=origid(1))["calls"]
+    proof = call["proof"]
+    assert (proof["position"], proof["chain_checks"]) == (3, True)
+    (before,) = hub.ask(origid=origid(0))["calls"]
+    assert proof["previous_hash"] == before["proof"]["hash"]
+    _alter(hub)
+    (call,) = hub.ask(origid=origid(0))["calls"]
+    assert call["proof"]["chain_checks"] is False
+
+
+def test_a_minute_is_read_in_utc() -> None:
+    assert minute_of("1970-01-02T00:01") == minute_of("1970-01-02T00:01Z") == 86_460
+    with refused(Reason.INVALID_PARAMETER):
+        minute_of("yesterday")
+
+
+def _alter(hub: Hub) -> None:
+    """Somebody hides the second call: rows 2 and on are one batch."""
+    with hub.database.reading() as store:
+        found = store.connection.execute(text("SELECT seq, bodies FROM calls ORDER BY seq")).all()
+    seq, bodies = found[1]
+    altered = bytes(bodies).replace(origid(1).encode(), origid(9).encode())
+    asked = text("UPDATE calls SET bodies = :bodies WHERE seq = :seq")
+    values = {"bodies": altered, "seq": seq}
+    hub.database.write(lambda store: store.connection.execute(asked, values))
+
+
+# The commands
+
+Run = Callable[..., Any]
+
+
+@pytest.fixture
+def run(monkeypatch: pytest.MonkeyPatch) -> Run:
+    def invoke(hub: Hub, *arguments: str) -> Any:
+        monkeypatch.setenv("PHONOTARY_DATABASE_URL", hub.database.url)
+        app = typer.Typer()
+        app.command("evidence")(evidence_command)
+        app.add_typer(audit.audit, name="audit")
+        return CliRunner().invoke(app, list(arguments))
+
+    return invoke
+
+
+def test_evidence_goes_to_standard_output(run: Run, hub: Hub) -> None:
+    done = run(hub, "evidence", "--origid", origid(1))
+    assert done.exit_code == 0
+    assert json.loads(done.stdout)["calls"][0]["origid"] == origid(1)
+
+
+def test_evidence_goes_into_a_file_that_only_its_owner_reads(
+    run: Run, hub: Hub, tmp_path: Path
+) -> None:
+    out = tmp_path / "evidence.json"
+    number = hub.number.phone_number
+    minute = "2026-09-21T14:13"
+    done = run(hub, "evidence", "--number", number, "--minute", minute, "--out", str(out))
+    assert done.exit_code == 0, done.output
+    assert stat.S_IMODE(out.stat().st_mode) == 0o600
+    assert len(json.loads(out.read_text("utf-8"))["calls"]) == 3
+    assert run(hub, "evidence", "--origid", origid(1), "--out", str(out)).exit_code == 1
+    assert len(json.loads(out.read_text("utf-8"))["calls"]) == 3
+
+
+@pytest.mark.parametrize("arguments", [(), ("--number", "+14155550100"), ("--minute", "x")])
+def test_a_question_left_open_is_exit_2(run: Run, hub: Hub, arguments: tuple[str, ...]) -> None:
+    assert run(hub, "evidence", *arguments).exit_code == 2
+
+
+def test_an_audit_says_what_it_checked_and_names_what_is_broken(run: Run, own_hub: Hub) -> None:
+    hub = own_hub
+    done = run(hub, "audit", "verify")
+    assert done.exit_code == 0
+    assert done.stdout.startswith("1 chains, 5 rows, all as written, newest ")
+    _alter(hub)
+    done = run(hub, "audit", "verify")
+    assert done.exit_code == 1
+    assert "row 3: altered, or not the row" in done.stderr
+
+
+def test_a_directory_without_a_hub_stays_without_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("PHONOTARY_DATABASE_URL", raising=False)
+    empty = tmp_path / "empty"
+    empty.mkdir()
+    done = CliRunner().invoke(audit.audit, ["verify", "--data", str(empty)])
+    assert done.exit_code == 2
+    assert list(empty.iterdir()) == []
+    for name in ("phonotary.db", "service.db"):
+        sqlite3.connect(empty / name).execute("PRAGMA user_version=1").connection.close()
+    done = CliRunner().invoke(audit.audit, ["verify", "--data", str(empty)])
+    assert done.exit_code == 2
+    assert "two hubs" in done.stderr

@@ -1,0 +1,554 @@
+"""What the door answers to each request; no socket is opened."""
+
+from __future__ import annotations
+
+import asyncio
+from email.utils import formatdate
+from ipaddress import ip_network
+from typing import Any
+
+import pytest
+from cryptography import x509
+
+from phonotary.errors import Reason, Refused
+from phonotary.shaken import identity_header, passport
+from phonotary.shaken.attestation import Level
+from phonotary.shaken.signing import CredentialOutOfDate, InvalidClaim
+from phonotary.shaken.verdicts import Verdict, Verstat, failed
+from phonotary.sip.answers import Policy, Then
+from phonotary.sip.redirect import Pending, Redirect
+from phonotary.sip.trunks import LOOPBACK, Role, Trunk, Trunks
+from tests.sip.invites import (
+    ACCOUNT,
+    CALLED,
+    CALLER,
+    NOW,
+    ORIGID,
+    TARGET,
+    Signer,
+    Verifier,
+    ask,
+    door,
+    request,
+    response,
+    trunk,
+)
+
+IDENTITY = "Identity: e30.e30.e30;info=<https://a.example/c.pem>;alg=ES256;ppt=shaken"
+PASSED = Verdict(Verstat.PASSED, attest=Level.A, origid=ORIGID)
+BLOCKING = Policy(unsigned=Then.BLOCK, failed=Then.BLOCK)
+
+
+def claims(identity: str) -> dict[str, Any]:
+    found: dict[str, Any] = passport.read(identity_header.parse(identity).token).payload
+    return found
+
+
+# Signing
+
+
+def test_an_unsigned_call_comes_back_signed() -> None:
+    signer = Signer()
+    told = ask(door(sign=signer), request())
+    assert (told.status, told.reason) == (302, "Moved Temporarily")
+    assert told["Contact"] == "<sip:+12025550143@owl.example;user=phone>"
+    assert told["P-Attestation-Indicator"] == "A"
+    assert told["P-Origination-ID"] == ORIGID
+    assert told["X-Phonotary-Reason"] == "number-verified"
+    header = identity_header.parse(told["Identity"])
+    leaf = x509.load_pem_x509_certificates(signer.issued.chain_pem)[0]
+    found = passport.verify(header.token, leaf.public_key())  # type: ignore[arg-type]
+    assert found.payload == {
+        "attest": "A",
+        "dest": {"tn": ["12025550143"]},
+        "iat": NOW,
+        "orig": {"tn": "14155550100"},
+        "origid": ORIGID,
+    }
+
+
+def test_the_account_and_the_source_go_with_the_call() -> None:
+    signer = Signer()
+    ask(door(sign=signer), request())
+    (asked,) = signer.asked
+    assert (asked.caller_sid, asked.door, asked.source) == (ACCOUNT, "sip", "127.0.0.1")
+
+
+def test_the_asserted_identity_of_a_trusted_trunk_is_the_caller() -> None:
+    data = request(
+        from_="<sip:anonymous@anonymous.invalid>;tag=1",
+        lines=(f"P-Asserted-Identity: <sip:alice@h>, <tel:{CALLER}>",),
+    )
+    assert claims(ask(door(), data)["Identity"])["orig"] == {"tn": CALLER[1:]}
+
+
+def test_the_asserted_identity_of_another_trunk_is_not() -> None:
+    data = request(lines=("P-Asserted-Identity: <tel:+19995550100>",))
+    told = ask(door(trunk(trusted=False)), data)
+    assert claims(told["Identity"])["orig"] == {"tn": CALLER[1:]}
+
+
+def test_the_called_number_is_the_one_in_to_else_in_the_request_uri() -> None:
+    told = ask(door(), request(uri=f"sip:{TARGET}@h"))
+    assert claims(told["Identity"])["dest"] == {"tn": [CALLED[1:]]}
+    told = ask(door(), request(uri=f"tel:{TARGET}", to="<sip:desk@h>"))
+    assert claims(told["Identity"])["dest"] == {"tn": [TARGET[1:]]}
+
+
+@pytest.mark.parametrize(
+    ("lines", "level"),
+    [((), "A"), (("P-Attestation-Indicator: B",), "B"), (("P-Attestation-Indicator: AAA",), "C")],
+)
+def test_a_level_in_the_request_is_a_ceiling(lines: tuple[str, ...], level: str) -> None:
+    assert ask(door(), request(lines=lines))["P-Attestation-Indicator"] == level
+
+
+def test_a_trunk_that_asks_for_nothing_gets_the_lowest() -> None:
+    assert ask(door(trunk(attest=None)), request())["P-Attestation-Indicator"] == "C"
+
+
+def test_an_origination_id_is_kept_when_it_is_one() -> None:
+    mine = "11111111-2222-4333-8444-555555555555"
+    told = ask(door(), request(lines=(f"P-Origination-ID: {mine}",)))
+    assert told["P-Origination-ID"] == mine
+    assert ask(door(), request(lines=("P-Origination-ID: x",)))["P-Origination-ID"] == ORIGID
+
+
+@pytest.mark.parametrize(
+    ("date", "iat"),
+    [
+        (formatdate(NOW - 59, usegmt=True), NOW - 59),
+        (formatdate(NOW - 61, usegmt=True), NOW),
+        (formatdate(NOW + 61, usegmt=True), NOW),
+        ("yesterday", NOW),
+        ("", NOW),
+    ],
+)
+def test_a_fresh_date_is_signed_and_another_is_not(date: str, iat: int) -> None:
+    told = ask(door(), request(lines=(f"Date: {date}",)))
+    assert claims(told["Identity"])["iat"] == iat
+
+
+@pytest.mark.parametrize(
+    ("changed", "reason"),
+    [
+        ({"from_": "<sip:alice@h>;tag=1"}, "invalid-orig"),
+        ({"from_": "nonsense here"}, "invalid-orig"),
+        ({"to": "<sip:bob@h>", "uri": "sip:bob@h"}, "invalid-dest"),
+    ],
+)
+def test_a_call_without_numbers_goes_on_unsigned(changed: dict[str, Any], reason: str) -> None:
+    told = ask(door(), request(**changed))
+    assert (told.status, told["X-Phonotary-Reason"]) == (404, reason)
+    assert "Identity" not in told
+    assert ask(door(policy=BLOCKING), request(**changed)).status == 603
+
+
+@pytest.mark.parametrize(
+    ("fault", "status", "reason"),
+    [
+        (InvalidClaim("orig", "It is odd."), 404, "invalid-orig"),
+        (Refused(Reason.FORBIDDEN, "No."), 404, "forbidden"),
+        (Refused(Reason.ACCOUNT_NOT_ACTIVE, 'Not "active".'), 603, "account-not-active"),
+        (Refused(Reason.UNAVAILABLE, "The ledger is full."), 503, "unavailable"),
+        (CredentialOutOfDate("x"), 503, "credential-out-of-date"),
+        (RuntimeError("a secret"), 503, "unavailable"),
+    ],
+)
+def test_what_is_not_signed(fault: Exception, status: int, reason: str) -> None:
+    signer = Signer()
+    signer.fault = fault
+    told = ask(door(sign=signer), request())
+    assert (told.status, told["X-Phonotary-Reason"]) == (status, reason)
+    assert "Identity" not in told
+    if status == 603:
+        assert told["Reason"] == 'SIP;cause=603;text="Not \\"active\\"."'
+    if status == 404:
+        assert told["Warning"].startswith("399 phonotary ")
+    assert not any("secret" in value for values in told.headers.values() for value in values)
+
+
+def test_a_call_that_is_signed_already_is_not_signed_again() -> None:
+    signer = Signer()
+    told = ask(door(trunk(Role.AUTHENTICATE), sign=signer), request(lines=(IDENTITY,)))
+    assert (told.status, told["X-Phonotary-Reason"]) == (404, "already-signed")
+    assert signer.asked == []
+
+
+# Retransmissions
+
+
+def test_a_retransmission_gets_the_same_answer_and_is_signed_once() -> None:
+    signer = Signer()
+    redirect = door(sign=signer)
+    first = redirect.answer(request(), "127.0.0.1", 5070)
+    assert redirect.answer(request(), "127.0.0.1", 5070) == first
+    assert len(signer.asked) == 1
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"via": "SIP/2.0/UDP 127.0.0.1:5070;branch=z9hG4bK-2"},
+        {"call_id": "another"},
+        {"cseq": "2 INVITE"},
+        {"uri": f"sip:{TARGET}@h"},
+        {"from_": f"<sip:{CALLER}@h>;tag=2"},
+        {"to": f"<sip:{TARGET}@h>"},
+    ],
+)
+def test_another_call_is_signed_for_itself(changed: dict[str, Any]) -> None:
+    signer = Signer()
+    redirect = door(sign=signer)
+    ask(redirect, request())
+    ask(redirect, request(**changed))
+    assert len(signer.asked) == 2
+
+
+def test_another_source_does_not_get_the_answer_of_the_first() -> None:
+    signer = Signer()
+    redirect = door(sign=signer)
+    ask(redirect, request())
+    ask(redirect, request(), host="127.0.0.2")
+    assert len(signer.asked) == 2
+
+
+def test_after_32_seconds_it_is_a_new_call() -> None:
+    signer, at = Signer(), [NOW]
+    redirect = door(sign=signer, now=lambda: at[0])
+    ask(redirect, request())
+    at[0] += 32
+    ask(redirect, request())
+    assert len(signer.asked) == 1
+    at[0] += 1
+    ask(redirect, request())
+    assert len(signer.asked) == 2
+
+
+def test_the_kept_answers_are_bounded() -> None:
+    signer = Signer()
+    redirect = door(sign=signer, policy=Policy(kept=3))
+    for n in (1, 2, 3, 4, 1):
+        ask(redirect, request(call_id=str(n)))
+    assert len(signer.asked) == 5
+    assert len(redirect._kept) == 3
+
+
+def test_a_fault_of_ours_is_tried_again() -> None:
+    signer = Signer()
+    redirect = door(sign=signer)
+    signer.fault = RuntimeError("once")
+    assert ask(redirect, request()).status == 503
+    signer.fault = None
+    assert ask(redirect, request()).status == 302
+
+
+# Verification
+
+
+def test_a_verified_caller_gets_verstat_and_the_name_on_record() -> None:
+    told = ask(
+        door(
+            verifier=Verifier(PASSED),
+            name_of={CALLER: 'Owl "Net"'}.get,
+        ),
+        request(lines=(IDENTITY,)),
+    )
+    assert told.status == 302
+    assert told["P-Asserted-Identity"] == (
+        f'"Owl \\"Net\\"" <sip:{CALLER};verstat=TN-Validation-Passed@owl.example;user=phone>'
+    )
+    assert told["P-Attestation-Indicator"] == "A"
+    assert told["P-Origination-ID"] == ORIGID
+    assert told["X-Phonotary-Reason"] == "verified"
+    assert "Reason" not in told and "Identity" not in told
+
+
+def test_the_name_that_was_signed_goes_before_the_one_on_record() -> None:
+    verdict = Verdict(Verstat.PASSED, rcd={"rcd": {"nam": "Bäcker"}})
+    redirect = door(verifier=Verifier(verdict), name_of={CALLER: "Owl"}.get)
+    told = ask(redirect, request(lines=(IDENTITY,)))
+    assert told["P-Asserted-Identity"].startswith('"Bäcker" <')
+
+
+def test_a_failed_validation_says_why_and_lends_no_name() -> None:
+    verdict = failed("signature")
+    redirect = door(verifier=Verifier(verdict), name_of=lambda number: "Owl")
+    told = ask(redirect, request(lines=(IDENTITY,)))
+    assert told.status == 302
+    assert told["P-Asserted-Identity"] == (
+        f"<sip:{CALLER};verstat=TN-Validation-Failed@owl.example;user=phone>"
+    )
+    assert told["Reason"] == 'STIR;cause=438;text="Invalid Identity Header"'
+    assert told["X-Phonotary-Reason"] == "signature"
+    assert "P-Attestation-Indicator" not in told
+
+
+def test_a_policy_may_decline_a_failed_validation_but_not_a_missing_one() -> None:
+    redirect = door(verifier=Verifier(failed("signature")), policy=BLOCKING)
+    told = ask(redirect, request(lines=(IDENTITY,)))
+    assert told.status == 603
+    assert told["Reason"].startswith("STIR;cause=438")
+    assert "P-Asserted-Identity" not in told
+    redirect = door(trunk(Role.VERIFY), verifier=Verifier(failed("no-identity")), policy=BLOCKING)
+    told = ask(redirect, request())
+    assert told.status == 302
+    assert "verstat=No-TN-Validation" in told["P-Asserted-Identity"]
+    assert told["Reason"] == 'STIR;cause=428;text="Use Identity Header"'
+
+
+def test_of_several_identities_each_that_failed_is_named_by_its_signature() -> None:
+    token = passport.Passport({}, {}, b"\0" * 64, b"")
+    one, two = failed("signature", passport=token), failed("stale-iat")
+    verdict = Verdict(Verstat.PASSED, each=(one, Verdict(Verstat.PASSED), two))
+    told = ask(door(verifier=Verifier(verdict)), request(lines=(IDENTITY, IDENTITY)))
+    assert told.headers["Reason"] == [
+        f'STIR;cause=438;text="Invalid Identity Header";ppi="..{"A" * 86}"',
+        'STIR;cause=403;text="Stale Date"',
+    ]
+
+
+def test_the_verifier_is_asked_about_the_call_and_not_about_the_token() -> None:
+    verifier = Verifier()
+    lines = (IDENTITY, "y: second", f"Date: {formatdate(NOW, usegmt=True)}")
+    ask(door(verifier=verifier), request(uri=f"sip:{TARGET}@h", lines=lines))
+    (asked,) = verifier.asked
+    assert (asked.orig, asked.dest, asked.time) == (CALLER, (CALLED,), NOW)
+    assert asked.identities == (IDENTITY.removeprefix("Identity: "), "second")
+    assert asked.call_id == "a84b4c76e66710@owl.example"
+    assert verifier.told == [("sip", "127.0.0.1")]
+
+
+def test_a_diverted_call_is_judged_by_where_it_goes_now() -> None:
+    verifier = Verifier()
+    lines = (IDENTITY, IDENTITY.replace("ppt=shaken", 'PPT = "div"'))
+    ask(door(verifier=verifier), request(uri=f"sip:{TARGET}@h", lines=lines))
+    assert verifier.asked[0].dest == (TARGET,)
+
+
+def test_a_caller_without_a_number_is_judged_by_the_uri() -> None:
+    verifier = Verifier(failed("no-identity"))
+    data = request(from_='"A" <sip:alice@h:5060;x=1>;tag=1')
+    told = ask(door(trunk(Role.VERIFY), verifier=verifier), data)
+    assert verifier.asked[0].orig == "sip:alice@h:5060;x=1"
+    assert "<sip:alice;verstat=No-TN-Validation@h:5060;x=1>" in told["P-Asserted-Identity"]
+
+
+def test_a_call_that_cannot_be_judged_goes_on_and_a_fault_of_ours_is_503() -> None:
+    verifier = Verifier(fault=Refused(Reason.INVALID_PARAMETER, "It is odd."))
+    told = ask(door(trunk(Role.VERIFY), verifier=verifier), request())
+    assert told.status == 302
+    assert "No-TN-Validation" in told["P-Asserted-Identity"]
+    assert told["X-Phonotary-Reason"] == "invalid-parameter"
+    verifier = Verifier(fault=RuntimeError("x"))
+    assert ask(door(trunk(Role.VERIFY), verifier=verifier), request()).status == 503
+
+
+def test_a_name_that_cannot_be_looked_up_is_a_fault_of_ours() -> None:
+    def broken(number: str) -> str | None:
+        raise RuntimeError
+
+    redirect = door(verifier=Verifier(PASSED), name_of=broken)
+    assert ask(redirect, request(lines=(IDENTITY,))).status == 503
+
+
+def later(redirect: Redirect, data: bytes) -> Pending:
+    reply = redirect.answer(data, "127.0.0.1", 5070)
+    assert isinstance(reply, Pending)
+    return reply
+
+
+def finished(pending: Pending) -> tuple[bytes, int]:
+    try:
+        return asyncio.run(pending.judge())
+    finally:
+        pending.settle()
+
+
+def test_a_credential_that_must_be_fetched_is_waited_for_and_retransmissions_are_absorbed() -> None:
+    redirect = door(verifier=Verifier(PASSED, at_once=False))
+    data = request(lines=(IDENTITY,))
+    waiting = later(redirect, data)
+    assert redirect.answer(data, "127.0.0.1", 5070) is None
+    reply = finished(waiting)
+    assert response(reply[0]).status == 302
+    assert redirect.answer(data, "127.0.0.1", 5070) == reply
+
+
+def test_no_more_verifications_wait_than_the_policy_allows() -> None:
+    redirect = door(verifier=Verifier(at_once=False), policy=Policy(in_flight=1))
+    waiting = later(redirect, request(lines=(IDENTITY,)))
+    second = request(lines=(IDENTITY,), call_id="2")
+    told = ask(redirect, second)
+    assert (told.status, told["Retry-After"]) == (503, "1")
+    finished(waiting)
+    assert response(finished(later(redirect, second))[0]).status == 302
+
+
+def test_a_verification_that_nobody_waited_for_leaves_nothing_behind() -> None:
+    redirect = door(verifier=Verifier(at_once=False), policy=Policy(in_flight=1))
+    data = request(lines=(IDENTITY,))
+    later(redirect, data).settle()
+    assert response(finished(later(redirect, data))[0]).status == 302
+
+
+def test_a_late_fault_is_503_and_frees_its_place() -> None:
+    verifier = Verifier(at_once=False, fault=RuntimeError("x"))
+    redirect = door(verifier=verifier, policy=Policy(in_flight=1))
+    data = request(lines=(IDENTITY,))
+    assert response(finished(later(redirect, data))[0]).status == 503
+    verifier.fault = None
+    assert response(finished(later(redirect, data))[0]).status == 302
+
+
+# Diversion
+
+
+def diverting(signer: Signer) -> Redirect:
+    return door(trunk(Role.DIVERTING), sign=signer)
+
+
+def test_a_call_sent_on_gets_a_further_identity() -> None:
+    signer = Signer()
+    told = ask(diverting(signer), request(uri=f"sip:{TARGET}@h", lines=(IDENTITY,)))
+    assert told.status == 302
+    assert told["Identity"].endswith("ppt=div")
+    (asked,) = signer.asked
+    assert (asked.ppt, asked.div, asked.dest) == ("div", CALLED, (TARGET,))
+    assert asked.identities == (IDENTITY.removeprefix("Identity: "),)
+
+
+def test_diversion_says_who_sent_the_call_on_last() -> None:
+    signer = Signer()
+    lines = (IDENTITY, "Diversion: <tel:+13035550111>;reason=unconditional")
+    ask(diverting(signer), request(uri=f"sip:{TARGET}@h", lines=lines))
+    assert signer.asked[0].div == "+13035550111"
+
+
+@pytest.mark.parametrize(
+    ("changed", "reason"),
+    [
+        ({}, "nothing-to-continue"),
+        ({"lines": (IDENTITY,)}, "target-unchanged"),
+        ({"lines": (IDENTITY,), "uri": "sip:1(202)555-0143@h"}, "target-unchanged"),
+        ({"lines": (IDENTITY,), "uri": "sip:bob@h"}, "target-unchanged"),
+    ],
+)
+def test_a_call_that_was_not_sent_on_gets_none(changed: dict[str, Any], reason: str) -> None:
+    signer = Signer()
+    told = ask(diverting(signer), request(**changed))
+    assert (told.status, told["X-Phonotary-Reason"]) == (404, reason)
+    assert signer.asked == []
+
+
+# Everything else that arrives
+
+
+def test_options_is_answered_for_health_checks() -> None:
+    told = ask(door(), request("OPTIONS", "sip:127.0.0.1"))
+    assert (told.status, told["Allow"]) == (200, "INVITE, ACK, CANCEL, OPTIONS")
+
+
+@pytest.mark.parametrize("method", ["REGISTER", "BYE", "SUBSCRIBE", "invite", "FOO"])
+def test_another_method_is_405(method: str) -> None:
+    told = ask(door(), request(method))
+    assert (told.status, told["Allow"]) == (405, "INVITE, ACK, CANCEL, OPTIONS")
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        request("ACK"),
+        request("ACK", cseq="nonsense"),
+        b"ACK ",
+        b"",
+        b"\r\n\r\n",
+        b"\0" * 100,
+        b"SIP/2.0 200 OK\r\n" + request().partition(b"\r\n")[2],
+        request(via="SIP/2.0/UDP 127.0.0.1:0"),
+        request(cseq=None),
+    ],
+)
+def test_what_is_no_request_or_has_no_way_back_is_not_answered(data: bytes) -> None:
+    assert door().answer(data, "127.0.0.1", 5070) is None
+
+
+def test_cancel_finds_the_call_that_was_answered_or_none() -> None:
+    redirect = door()
+    assert ask(redirect, request("CANCEL")).status == 481
+    ask(redirect, request())
+    assert ask(redirect, request("CANCEL")).status == 200
+
+
+@pytest.mark.parametrize(
+    ("changed", "status"),
+    [
+        ({"cseq": "1 BYE"}, 400),
+        ({"max_forwards": "x"}, 400),
+        ({"max_forwards": "0"}, 483),
+        ({"uri": "mailto:a@b"}, 416),
+        ({"uri": "sip:a@b@c"}, 400),
+        ({"uri": "sip:a>b@c"}, 400),
+        ({"to": f"<sip:{CALLED}@h>;tag=2"}, 481),
+        ({"lines": ("Require: 100rel", "Require: x")}, 420),
+    ],
+)
+def test_a_request_that_is_not_fit_is_told_so(changed: dict[str, Any], status: int) -> None:
+    signer = Signer()
+    told = ask(door(sign=signer), request(**changed))
+    assert told.status == status
+    assert signer.asked == []
+    if status == 420:
+        assert told["Unsupported"] == "100rel, x"
+
+
+def test_another_version_is_505() -> None:
+    assert ask(door(), request().replace(b" SIP/2.0\r\n", b" SIP/3.0\r\n", 1)).status == 505
+
+
+def test_a_stranger_is_refused_a_few_times_and_then_not_answered() -> None:
+    signer, at = Signer(), [NOW]
+    redirect = door(sign=signer, policy=Policy(strangers=2), now=lambda: at[0])
+    said = [redirect.answer(request(), "192.0.2.1", 5070) for _ in range(5)]
+    assert [isinstance(one, tuple) for one in said] == [True, True, False, False, False]
+    assert isinstance(said[0], tuple) and response(said[0][0]).status == 403
+    at[0] += 1
+    assert redirect.answer(request(), "192.0.2.1", 5070) is not None
+    assert signer.asked == []
+
+
+def test_a_stranger_never_gets_more_bytes_than_it_sent() -> None:
+    for via in ("SIP/2.0/UDP h;rport;branch=z", "SIP/2.0/UDP 192.0.2.1"):
+        data = request(via=via, body=b"", contact=None, max_forwards=None, content_length=None)
+        reply = door().answer(data, "192.0.2.1", 5070)
+        assert reply is None or (isinstance(reply, tuple) and len(reply[0]) <= len(data))
+
+
+def test_a_strangers_broken_request_is_not_answered() -> None:
+    assert door().answer(request(cseq="1 BYE"), "192.0.2.1", 5070) is None
+
+
+def test_the_longest_request_gets_a_bounded_answer() -> None:
+    lines = ("Via: SIP/2.0/UDP " + "a" * 15_000, "Via: SIP/2.0/UDP " + "b" * 15_000)
+    reply = door().answer(request(lines=lines), "127.0.0.1", 5070)
+    assert isinstance(reply, tuple) and len(reply[0]) < 40_000
+
+
+# Trunks
+
+
+def test_the_narrowest_network_decides() -> None:
+    wide = Trunk((ip_network("10.0.0.0/8"),), "wide")
+    narrow = Trunk((ip_network("10.1.0.0/16"), ip_network("2001:db8::/32")), "narrow")
+    trunks = Trunks((wide, narrow))
+    assert trunks.of("10.2.0.1") is wide
+    assert trunks.of("10.1.0.1") is narrow
+    assert trunks.of("::ffff:10.1.0.1") is narrow
+    assert trunks.of("2001:db8::5%eth0") is narrow
+    assert trunks.of("192.0.2.1") is None
+
+
+def test_loopback_is_the_sandbox() -> None:
+    trunks = Trunks([Trunk(LOOPBACK, ACCOUNT)])
+    assert trunks.of("127.0.0.1") and trunks.of("127.1.2.3") and trunks.of("::1")
+    assert trunks.of("128.0.0.1") is None

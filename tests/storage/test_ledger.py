@@ -1,0 +1,530 @@
+"""What the ledger's writer promises, held against SQLite and PostgreSQL."""
+
+from __future__ import annotations
+
+import sqlite3
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from struct import pack
+from typing import Any
+
+import pytest
+from sqlalchemy import delete, select, text, update
+
+from phonotary.errors import Reason
+from phonotary.shaken.ledger import (
+    Batch,
+    Call,
+    Dropped,
+    Entry,
+    Full,
+    Pruned,
+    Row,
+    identity_of,
+    mark,
+    read,
+)
+from phonotary.shaken.ledger_check import Check
+from phonotary.storage import ledger_kept
+from phonotary.storage.database import Database
+from phonotary.storage.ledger import BATCH, LedgerWriter
+from phonotary.storage.schema import calls, ledger_batches
+from tests.rooms.shaken.calls import NOW, credential, identity, issued, origid, sealed, signed
+
+PATIENCE = 10.0
+
+
+@pytest.fixture
+def started(database: Database) -> Iterator[Callable[..., LedgerWriter]]:
+    """Starts writers, and ends them after the test."""
+    writers: list[LedgerWriter] = []
+
+    def start(**options: Any) -> LedgerWriter:
+        writers.append(LedgerWriter(database.url, patience=200, **options).start())
+        return writers[-1]
+
+    yield start
+    for writer in writers:
+        writer.close()
+
+
+def batches(database: Database) -> list[Batch]:
+    """In the order they were written."""
+    columns = [
+        calls.c[name] if name in calls.c else ledger_batches.c[name] for name in Batch._fields
+    ]
+    joined = ledger_batches.join(calls, calls.c.seq == ledger_batches.c.seq)
+    statement = select(*columns).select_from(joined).order_by(ledger_batches.c.seq)
+    with database.reading() as store:
+        return [Batch(*each) for each in store.connection.execute(statement)]
+
+
+def rows(database: Database) -> list[Row]:
+    return [row for batch in batches(database) for row in batch.unpacked()]
+
+
+def origids(database: Database) -> list[str | None]:
+    bodies = [read(row.body) for row in rows(database)]
+    return [body.origid for body in bodies if isinstance(body, Call) and body.kind == "signed"]
+
+
+def rewrite(database: Database, batch: Batch, bodies: list[bytes]) -> None:
+    """Another's hand on what a batch holds."""
+    one = ledger_batches.c.chain == batch.chain, ledger_batches.c.position == batch.position
+    seq = select(ledger_batches.c.seq).where(*one).scalar_subquery()
+    change(database, update(calls).where(calls.c.seq == seq).values(bodies=b"\n".join(bodies)))
+
+
+def remove(database: Database, chain: str, position: int) -> None:
+    one = ledger_batches.c.chain == chain, ledger_batches.c.position == position
+    change(database, delete(ledger_batches).where(*one))
+
+
+def forget(database: Database) -> None:
+    change(database, delete(calls))
+    change(database, delete(ledger_batches))
+
+
+def change(database: Database, statement: Any) -> None:
+    database.write(lambda store: store.connection.execute(statement))
+
+
+def first_fault(check: Check) -> tuple[str, int]:
+    return check.faults[0].chain, check.faults[0].position
+
+
+@contextmanager
+def away(database: Database) -> Iterator[None]:
+    """The database answers every insert with an error."""
+    change(database, text("ALTER TABLE calls RENAME TO calls_away"))
+    try:
+        yield
+    finally:
+        change(database, text("ALTER TABLE calls_away RENAME TO calls"))
+
+
+def until(holds: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + PATIENCE
+    while not holds():
+        assert time.monotonic() < deadline, "it never became so"
+        time.sleep(0.005)
+
+
+Started = Callable[..., LedgerWriter]
+
+
+def test_what_is_appended_is_there_after_a_flush_in_order(
+    database: Database, started: Started
+) -> None:
+    writer = started()
+    for n in range(3 * BATCH + 7):
+        writer.append(signed(n))
+    assert writer.flush() is True
+    assert origids(database) == [origid(n) for n in range(3 * BATCH + 7)]
+    found = ledger_kept.verify(database)
+    assert (found.chains, found.rows, found.faults) == (1, 3 * BATCH + 8, ())
+    assert writer.lag.waiting == 0
+
+
+def test_nobody_has_to_flush(database: Database, started: Started) -> None:
+    started().append(signed())
+    until(lambda: origids(database) == [origid(0)])
+
+
+def test_a_writer_that_records_nothing_writes_nothing(database: Database, started: Started) -> None:
+    assert started().flush() is True
+    assert rows(database) == []
+
+
+def test_a_call_is_found_and_its_identity_is_the_one_sent(
+    database: Database, started: Started
+) -> None:
+    pem = issued().chain_pem
+    writer = started(chain_of={credential().fingerprint: pem}.get)
+    writer.append(sealed(1))
+    writer.append(sealed(2))
+    writer.flush()
+    with database.reading() as store:
+        (row,) = ledger_kept.by_origid(store.connection, origid(2).upper(), 10)
+        call = read(row.body)
+        assert isinstance(call, Call) and call.frame
+        certificate = ledger_kept.certificate(store.connection, call.frame)
+        found = ledger_kept.by_number(store.connection, "14155550100", NOW + 1, NOW + 2, 10)
+    assert certificate is not None and certificate.chain_pem == pem.decode()
+    assert certificate.x5u == credential().x5u
+    assert identity_of(call, ledger_kept.frame_of(certificate)) == identity(2)
+    (there,) = (read(each.body) for each in found)
+    assert isinstance(there, Call) and there.origid == origid(1)
+
+
+def written_one_by_one(database: Database, started: Started, *entries: Entry) -> None:
+    """Each in a batch of its own."""
+    writer = started()
+    for entry in entries:
+        writer.append(entry)
+        assert writer.flush()
+
+
+def by_origid(database: Database, asked: str, limit: int = 10, **when: int) -> list[int]:
+    """The sources of the calls that are found."""
+    with database.reading() as store:
+        found = ledger_kept.by_origid(store.connection, asked, limit, **when)
+    return [int(body.source) for row in found if isinstance(body := read(row.body), Call)]
+
+
+def test_a_call_is_found_among_several_batches(database: Database, started: Started) -> None:
+    writer = started()
+    for n in range(600):
+        writer.append(signed(n, source=str(n)))
+        if n % 100 == 99:
+            assert writer.flush()
+    assert len(batches(database)) > 6
+    for n in (0, 99, 100, 437, 599):
+        assert by_origid(database, origid(n)) == [n]
+    assert by_origid(database, origid(600)) == []
+    assert by_origid(database, "") == []
+
+
+# CRC-32 of both is 4ddb0c25.
+ALIKE = ("plumless", "buckeroo")
+
+
+def test_an_origid_with_the_mark_of_another_is_not_taken_for_it(
+    database: Database, started: Started
+) -> None:
+    assert mark(ALIKE[0]) == mark(ALIKE[1])
+    writer = started()
+    for n, each in enumerate((*ALIKE, *ALIKE, "other")):
+        writer.append(signed(n, origid=each, source=str(n)))
+    assert writer.flush()
+    assert by_origid(database, ALIKE[0]) == [0, 2]
+    assert by_origid(database, ALIKE[1].upper()) == [1, 3]
+
+
+def test_marks_that_only_together_look_like_one_find_no_call(
+    database: Database, started: Started
+) -> None:
+    """Two bytes of one row's mark and two of the next one's are no mark."""
+    writer = started()
+    pair = (origid(1), origid(2))
+    for n, each in enumerate(pair):
+        writer.append(signed(n, origid=each))
+    assert writer.flush()
+    (_, batch) = batches(database)
+    across = batch.origids[2:6]
+    assert across == pack(">2I", *map(mark, pair))[2:6]
+    sought = f"across-{across.hex()}"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(ledger_kept, "mark", lambda _origid: int.from_bytes(across, "big"))
+        assert by_origid(database, sought) == []
+
+
+def test_a_search_keeps_to_its_time_and_its_limit(database: Database, started: Started) -> None:
+    entries = (signed(100 * n, origid="same", source=str(n)) for n in range(5))
+    written_one_by_one(database, started, *entries)
+    assert by_origid(database, "SAME") == [0, 1, 2, 3, 4]
+    assert by_origid(database, "same", 2) == [0, 1]
+    assert by_origid(database, "same", since=NOW + 100, until=NOW + 300) == [1, 2]
+
+
+def test_a_number_is_found_within_its_minute_only(database: Database, started: Started) -> None:
+    numbers = ("+14155550100", "14155550100", "141555501000", "4155550100", "+14155550100")
+    writer = started()
+    for n, number in enumerate(numbers):
+        writer.append(signed(20 * n, orig=number, dest=("14155550100",), source=str(n)))
+    assert writer.flush()
+    for since, until, limit, expected in (
+        (0, 60, 10, [0, 1]),
+        (0, 60, 1, [0]),
+        (0, 81, 10, [0, 1, 4]),
+        (1, 80, 10, [1]),
+        (81, 200, 10, []),
+    ):
+        with database.reading() as store:
+            found = ledger_kept.by_number(
+                store.connection, "14155550100", NOW + since, NOW + until, limit
+            )
+        calls_found = [body for row in found if isinstance(body := read(row.body), Call)]
+        assert [int(call.source) for call in calls_found] == expected
+
+
+def test_a_batch_that_was_altered_hides_no_other(database: Database, started: Started) -> None:
+    written_one_by_one(
+        database, started, *(signed(n, origid="same", source=str(n)) for n in (0, 1))
+    )
+    _, first, _ = batches(database)
+    rewrite(database, first, [b"{}", b"{}"])
+    assert by_origid(database, "same") == [1]
+    rewrite(database, first, [b"{}"])
+    assert by_origid(database, "same") == [1]
+
+
+def test_two_writers_each_keep_their_chain(database: Database, started: Started) -> None:
+    writers = [started(), started()]
+
+    def work(writer: LedgerWriter, base: int) -> None:
+        for n in range(700):
+            writer.append(sealed(base + n % 3))
+
+    threads = [threading.Thread(target=work, args=(w, n)) for n, w in enumerate(writers)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert all(writer.flush() for writer in writers)
+    found = ledger_kept.verify(database)
+    assert (found.chains, found.rows, found.faults) == (2, 1402, ())
+
+
+def test_a_full_queue_refuses(database: Database, started: Started) -> None:
+    with away(database):
+        writer = started(bound=5)
+        writer.append(signed(0))
+        until(lambda: writer.lag.last_error is not None)
+        with pytest.raises(Full) as refused:
+            for n in range(1, 20):
+                writer.append(signed(n))
+        assert refused.value.reason is Reason.UNAVAILABLE
+        kept = writer.lag.waiting
+        assert kept < 10
+    assert writer.flush() is True
+    assert origids(database) == [origid(n) for n in range(kept)]
+    assert writer.lag.dropped == 0
+
+
+def test_what_is_dropped_is_counted_in_a_row(database: Database, started: Started) -> None:
+    with away(database):
+        writer = started(bound=5, when_full="drop-visible")
+        for n in range(50):
+            writer.append(signed(n))
+        until(lambda: writer.lag.last_error is not None)
+        missing = writer.lag.dropped
+        assert missing >= 40
+    writer.flush()
+    bodies = [read(row.body) for row in rows(database)]
+    assert sum(each.count for each in bodies if isinstance(each, Dropped)) == missing
+    assert len(origids(database)) + missing == 50
+    assert ledger_kept.verify(database).faults == ()
+
+
+def test_a_database_that_was_away_gets_every_row(database: Database, started: Started) -> None:
+    writer = started()
+    writer.append(signed(0))
+    writer.flush()
+    with away(database):
+        for n in range(1, 700):
+            writer.append(signed(n))
+        until(lambda: writer.lag.last_error is not None)
+        lag = writer.lag
+        assert lag.waiting == 699 and lag.seconds >= 0
+        assert writer.flush(0.05) is False
+    assert writer.flush() is True
+    assert writer.lag.last_error is None
+    assert origids(database) == [origid(n) for n in range(700)]
+    assert ledger_kept.verify(database).faults == ()
+
+
+def test_an_error_tells_nothing_of_a_call(database: Database, started: Started) -> None:
+    with away(database):
+        writer = started()
+        writer.append(signed())
+        until(lambda: writer.lag.last_error is not None)
+        assert "4155550100" not in str(writer.lag.last_error)
+
+
+def test_a_connection_that_ends_is_opened_again(
+    migrated_postgres: Database, postgres_server: str
+) -> None:
+    forget(migrated_postgres)
+    writer = LedgerWriter(migrated_postgres.url).start()
+    writer.append(signed(0))
+    writer.flush()
+    others = "pid <> pg_backend_pid() AND datname = current_database()"
+    change(
+        migrated_postgres,
+        text(f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE {others}"),
+    )
+    writer.append(signed(1))
+    assert writer.flush() is True
+    writer.close()
+    assert origids(migrated_postgres) == [origid(0), origid(1)]
+    assert ledger_kept.verify(migrated_postgres).faults == ()
+
+
+def test_a_commit_whose_answer_was_lost_is_not_written_twice(
+    database: Database, started: Started, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    writer = started()
+    table = writer._table
+    add, lost = table.add, []
+
+    def loses(*given: Any) -> None:
+        add(*given)
+        if not lost:
+            lost.append(given)
+            raise ConnectionError("no answer")
+
+    monkeypatch.setattr(table, "add", loses)
+    writer.append(sealed(0))
+    assert writer.flush() is True
+    writer.append(sealed(1))
+    assert writer.flush() is True
+    assert lost and origids(database) == [origid(0), origid(1)]
+    assert ledger_kept.verify(database).faults == ()
+
+
+def test_a_file_that_another_program_has_locked_is_waited_for(
+    migrated_sqlite: Database,
+) -> None:
+    forget(migrated_sqlite)
+    other = sqlite3.connect(str(migrated_sqlite.engine.url.database), isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    writer = LedgerWriter(migrated_sqlite.url, patience=20).start()
+    writer.append(signed(0))
+    until(lambda: "locked" in str(writer.lag.last_error))
+    other.execute("ROLLBACK")
+    other.close()
+    assert writer.close() == 0
+    assert origids(migrated_sqlite) == [origid(0)]
+
+
+def test_closing_writes_what_is_left_and_refuses_what_comes(database: Database) -> None:
+    writer = LedgerWriter(database.url).start()
+    for n in range(1200):
+        writer.append(signed(n))
+    assert writer.close() == 0
+    assert writer.flush() is True
+    assert len(origids(database)) == 1200
+    with pytest.raises(Full):
+        writer.append(signed(1200))
+
+
+def test_closing_says_how_many_could_not_be_written(database: Database) -> None:
+    with away(database):
+        writer = LedgerWriter(database.url, patience=50).start()
+        writer.append(signed(0))
+        assert writer.close(0.2) > 0
+    until(lambda: origids(database) == [origid(0)])
+
+
+def test_a_new_start_goes_on_after_the_last(database: Database) -> None:
+    for n in range(3):
+        writer = LedgerWriter(database.url).start()
+        writer.append(signed(n))
+        writer.close()
+    found = ledger_kept.verify(database)
+    assert (found.chains, found.rows, found.faults) == (3, 6, ())
+    last = rows(database)[3]
+    remove(database, last.chain, 2)
+    for only in (None, last.chain):
+        assert first_fault(ledger_kept.verify(database, only)) == (last.chain, 2)
+
+
+def test_an_altered_row_is_found(database: Database, started: Started) -> None:
+    writer = started()
+    for n in range(9):
+        writer.append(signed(n))
+    writer.flush()
+    _, batch = batches(database)
+    bodies = batch.bodies.split(b"\n")
+    bodies[3] = bodies[3].replace(b'"level":"A"', b'"level":"C"')
+    rewrite(database, batch, bodies)
+    assert first_fault(ledger_kept.verify(database)) == (writer.chain, 5)
+    assert first_fault(ledger_kept.verify(database, only=writer.chain)) == (writer.chain, 5)
+
+
+def test_a_deleted_row_is_found(database: Database, started: Started) -> None:
+    writer = started()
+    for n in range(9):
+        writer.append(signed(n))
+    writer.flush()
+    _, batch = batches(database)
+    bodies = batch.bodies.split(b"\n")
+    del bodies[3]
+    rewrite(database, batch, bodies)
+    assert first_fault(ledger_kept.verify(database)) == (writer.chain, 2)
+
+
+def test_a_deleted_batch_is_found_whichever_half_went(database: Database, started: Started) -> None:
+    written_one_by_one(database, started, *map(signed, range(3)))
+    _, _, batch, _ = batches(database)
+    seq = select(ledger_batches.c.seq).where(ledger_batches.c.position == batch.position)
+    change(database, delete(calls).where(calls.c.seq == seq.scalar_subquery()))
+    assert first_fault(ledger_kept.verify(database)) == (batch.chain, 3)
+    remove(database, batch.chain, batch.position)
+    assert first_fault(ledger_kept.verify(database)) == (batch.chain, 4)
+
+
+def test_an_altered_certificate_record_is_found(database: Database, started: Started) -> None:
+    writer = started()
+    writer.append(sealed())
+    writer.flush()
+    change(database, text("UPDATE ledger_certificates SET tail = ';info=<https://x.example>'"))
+    assert first_fault(ledger_kept.verify(database)) == (writer.chain, 2)
+
+
+def test_an_entry_that_is_none_is_counted_and_stops_nobody(
+    database: Database, started: Started
+) -> None:
+    writer = started()
+    writer.append(signed(0))
+    writer.append(signed(1, reason=object()))
+    writer.append(signed(2))
+    assert writer.flush() is True
+    assert origids(database) == [origid(0), origid(2)]
+    assert writer.lag.dropped == 1
+    assert isinstance(read(rows(database)[-1].body), Dropped)
+
+
+def test_pruning_takes_the_old_and_the_rest_still_checks(database: Database) -> None:
+    for start in (0, 100, 200):
+        writer = LedgerWriter(database.url).start()
+        for n in range(start, start + 50):
+            writer.append(signed(n))
+            if n % 10 == 9:
+                assert writer.flush()
+        writer.close()
+    for before, left in ((20, 130), (120, 80), (220, 30), (220, 30), (500, 0)):
+        ledger_kept.prune(database, NOW + before, NOW + 1000 + before)
+        assert len(origids(database)) == left, before
+        assert ledger_kept.verify(database).faults == (), before
+    again = LedgerWriter(database.url).start()
+    again.append(signed(600))
+    again.close()
+    assert ledger_kept.verify(database).faults == ()
+    assert ledger_kept.prune(database, NOW + 5000, NOW + 6000) > 0
+    assert ledger_kept.verify(database).faults == ()
+
+
+def test_a_writer_goes_on_after_its_own_rows_were_pruned(
+    database: Database, started: Started
+) -> None:
+    writer = started()
+    writer.append(signed(0))
+    writer.flush()
+    assert ledger_kept.prune(database, NOW + 10, NOW + 20) == 2
+    writer.append(signed(30))
+    writer.flush()
+    assert ledger_kept.verify(database).faults == ()
+    (pruned,) = (row for row in rows(database) if isinstance(read(row.body), Pruned))
+    remove(database, pruned.chain, pruned.position)
+    assert ledger_kept.verify(database).faults != ()
+
+
+def test_a_batch_is_pruned_when_all_of_it_is_old(database: Database, started: Started) -> None:
+    writer = started()
+    for n in range(50):
+        writer.append(signed(n))
+    writer.flush()
+    assert ledger_kept.prune(database, NOW + 49, NOW + 1000) == 1
+    assert len(origids(database)) == 50
+    assert ledger_kept.prune(database, NOW + 50, NOW + 1000) == 50
+    assert origids(database) == []
+    assert ledger_kept.verify(database).faults == ()
+
+
+def test_what_is_to_come_is_not_pruned(database: Database) -> None:
+    with pytest.raises(Exception, match="still to come"):
+        ledger_kept.prune(database, NOW + 1, NOW)
