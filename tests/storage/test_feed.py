@@ -18,7 +18,7 @@ from phonotary.bootstrap.standing import Standings
 from phonotary.clock import monotonic
 from phonotary.errors import Reason, Refused
 from phonotary.shaken.attestation import Level
-from phonotary.storage import migrate, schema
+from phonotary.storage import direct, migrate, schema
 from phonotary.storage.database import Database
 from phonotary.storage.feed import LOST_AFTER, Feed
 from phonotary.storage.store import SqlStore
@@ -371,3 +371,45 @@ def test_without_a_database_a_number_that_is_not_kept_is_refused_and_not_guessed
     with pytest.raises(Refused) as refused:
         standings(family.tn, family.parent.sid)
     assert refused.value.reason is Reason.UNAVAILABLE
+
+
+def test_numbers_that_stand_alike_do_so_whatever_else_they_are(
+    database: Database, standings: Standings, family: Family
+) -> None:
+    def another(store: SqlStore) -> tuple[str, str]:
+        twin, bare = office.number(store, family.parent, 7), office.number(store, family.parent, 8)
+        for sid in (family.profile, family.product):
+            bundle = store.bundles.get(sid)
+            assert bundle is not None
+            office.on(store, family.parent, bundle, twin)
+        store.numbers.replace(
+            replace(twin, kind="toll-free", iso_country="CA", settings={"voice_url": "https://x"})
+        )
+        return twin.phone_number, bare.phone_number
+
+    twin, bare = database.write(another)
+    caller = family.parent.sid
+    first = standings(family.tn, caller)
+    # A number's own fields play no part, or `_alike` would have to hold them as well.
+    assert standings(twin, caller) == first == read_anew(database, twin, caller)
+    assert standings(bare, caller) == read_anew(database, bare, caller) != first
+
+
+def test_a_number_like_one_read_before_costs_two_queries(
+    database: Database, standings: Standings, family: Family
+) -> None:
+    if not database.is_sqlite:
+        return
+
+    def many(store: SqlStore) -> list[str]:
+        return [office.number(store, family.parent, n).phone_number for n in (3, 4)]
+
+    first, second = database.write(many)
+    standings(first, family.parent.sid)
+    asked: list[str] = []
+    with database.reading() as store:
+        driver = direct.driver(store.connection)
+        driver.set_trace_callback(asked.append)
+    standings(second, family.parent.sid)
+    driver.set_trace_callback(None)
+    assert len([one for one in asked if one.startswith("SELECT")]) == 2
