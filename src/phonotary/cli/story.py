@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import time
-import uuid
 from collections.abc import Callable
 from typing import Any
 
@@ -12,6 +10,7 @@ import httpx
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec
 
+from phonotary.cli import sealed
 from phonotary.cli.receiver import Receiver
 from phonotary.shaken import identity_header, passport
 from phonotary.trusthub import policies
@@ -58,6 +57,7 @@ class Story:
         self.ready = ready
         self.say = say
         self.held = 0
+        self.reason = ""
         self.account = ready["account_sid"]
         self.http = httpx.Client(
             base_url=ready["http"],
@@ -75,6 +75,7 @@ class Story:
             profile = self._profile(receiver.url)
             self.say("\n[bold]Seal the call[/]")
             product, assignment = self._seal(profile)
+            self._check_the_seal()
             self.say("\n[bold]Name the caller[/] (CNAM guide)")
             named = self._name(profile)
             self.say("\n[bold]What the rules refuse[/]")
@@ -196,25 +197,44 @@ class Story:
 
     def sign(self, phone_number: str) -> tuple[str, str]:
         """Sign one call, fetch the certificate it names, verify it; its level and the reason."""
-        request = {
-            "signingRequest": {
-                "attest": "A",
-                "orig": {"tn": phone_number.lstrip("+")},
-                "dest": {"tn": [CALLED]},
-                "iat": int(time.time()),
-                "origid": str(uuid.uuid4()),
-            }
-        }
-        reply = self.http.post("/stir/v1/signing", json=request)
-        if reply.status_code != 200:
-            raise Broken(f"signing answered {reply.status_code}: {reply.text}")
-        header = identity_header.parse(reply.json()["signingResponse"]["identity"])
+        identity = self._identity(phone_number)
+        header = identity_header.parse(identity)
         chain = self.http.get(header.info).content
         key = x509.load_pem_x509_certificates(chain)[0].public_key()
         if not isinstance(key, ec.EllipticCurvePublicKey):
             raise Broken("the certificate holds no EC key")
         claims = passport.verify(header.token, key).payload
-        return str(claims["attest"]), reply.headers["x-phonotary-reason"]
+        return str(claims["attest"]), self.reason
+
+    def _identity(self, phone_number: str) -> str:
+        reply = self.http.post(
+            "/stir/v1/signing", json=sealed.signing_request(phone_number, CALLED)
+        )
+        if reply.status_code != 200:
+            raise Broken(f"signing answered {reply.status_code}: {reply.text}")
+        self.reason = reply.headers["x-phonotary-reason"]
+        identity: str = reply.json()["signingResponse"]["identity"]
+        return identity
+
+    def _check_the_seal(self) -> None:
+        tn, other = self.number["phone_number"], self.other["phone_number"]
+        identity = self._identity(tn)
+        verstat = self._verified(tn, identity)
+        self.hold(f"the called side finds {verstat}", verstat == "TN-Validation-Passed")
+        verstat = self._verified(other, self._identity(tn))
+        self.hold(f"the same seal on another number: {verstat}", verstat == "No-TN-Validation")
+        verstat = self._verified(tn, identity)
+        self.hold(f"the same seal a second time: {verstat}", verstat == "No-TN-Validation")
+        answer = sealed.redirected(self.ready["sip"], tn, CALLED)
+        carried = sealed.header(answer, "Identity")
+        self.hold("a SIP proxy is answered 302 with the Identity", answer[8:11] == "302", answer)
+        self.hold("and that one passes", self._verified(tn, carried).endswith("Passed"), answer)
+
+    def _verified(self, phone_number: str, identity: str) -> str:
+        asked = sealed.verification_request(phone_number, CALLED, identity)
+        reply = self.http.post("/stir/v1/verification", json=asked)
+        verstat: str = reply.json()["verificationResponse"]["verstat"]
+        return verstat
 
     def dip(self, phone_number: str) -> str | None:
         body = self.get(f"/v2/PhoneNumbers/{phone_number}", Fields="caller_name")
