@@ -62,22 +62,31 @@ class Fetcher:
         tls: ssl.SSLContext | None = None,
         resolve: Resolve | None = None,
     ) -> None:
-        import httpx
-
         self._ports, self._lab, self._strict = ports, lab, strict_types
         # Own threads: a resolver that hangs must not take those that others wait for.
         self._threads = ThreadPoolExecutor(8, thread_name_prefix="resolve")
         self._resolve = resolve or self._getaddrinfo
-        self._client = httpx.AsyncClient(
-            verify=tls or ssl.create_default_context(),
-            trust_env=False,
-            follow_redirects=False,
-            timeout=httpx.Timeout(5.0, connect=_CONNECT),
-            limits=httpx.Limits(max_keepalive_connections=0),
-        )
+        self._tls = tls
+        self._made: httpx.AsyncClient | None = None
+
+    @property
+    def _client(self) -> httpx.AsyncClient:
+        """Made for the first fetch: to load httpx and the system's roots is a tenth of a start."""
+        if self._made is None:
+            import httpx
+
+            self._made = httpx.AsyncClient(
+                verify=self._tls or ssl.create_default_context(),
+                trust_env=False,
+                follow_redirects=False,
+                timeout=httpx.Timeout(5.0, connect=_CONNECT),
+                limits=httpx.Limits(max_keepalive_connections=0),
+            )
+        return self._made
 
     async def close(self) -> None:
-        await self._client.aclose()
+        if self._made is not None:
+            await self._made.aclose()
         self._threads.shutdown(wait=False, cancel_futures=True)
 
     async def get(self, url: str, media_type: str) -> Fetched:
