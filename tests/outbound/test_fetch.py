@@ -286,3 +286,23 @@ def test_tls_holds_for_the_name_and_not_for_the_address(
 )
 def test_a_lifetime_is_what_the_headers_say(headers: dict[str, str], seconds: int | None) -> None:
     assert lifetime(headers) == seconds
+
+
+@pytest.mark.parametrize(
+    "host", ["xn--zz.evil.example", "xn--.evil.example"]
+)
+def test_a_name_that_dns_cannot_hold_is_no_address(host: str) -> None:
+    async def run() -> None:
+        async def anywhere(host: str, port: int) -> list[str]:
+            return ["192.0.2.1"]
+
+        fetcher = Fetcher(resolve=anywhere)
+        try:
+            with pytest.raises(Unobtainable) as refused:
+                async with asyncio.timeout(2):
+                    await fetcher.get(f"https://{host}/c", "text/plain")
+            assert refused.value.fault in ("address", "connect")
+        finally:
+            await fetcher.close()
+
+    asyncio.run(run())

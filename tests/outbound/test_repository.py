@@ -457,3 +457,93 @@ def test_nothing_is_remembered_before_there_is_a_verdict() -> None:
         assert h.told == []
 
     house(run)
+
+
+def test_a_chain_to_nobody_we_trust_names_nothing_that_is_fetched() -> None:
+    async def run(h: House) -> None:
+        stranger = issuing.root(NOW)
+        above = issuing.sti_ca(stranger, NOW)
+        where = issuing.scope_at(f"{h.there.origin}/list")
+        leaf = issuing.leaf(above, NOW, "818H", extensions=where)
+        h.serve(lies.serves(issuing.chain(leaf, above)))
+        verdict = await h.service.verify(h.call())
+        assert (verdict.case, verdict.reason) == ("E17", "untrusted")
+        assert h.there.requests == ["/c"]
+
+    house(run)
+
+
+def test_what_stands_around_a_chain_is_not_kept() -> None:
+    async def run(h: House) -> None:
+        h.serve(lies.serves(b"x" * 50_000 + OWL.pem))
+        assert (await h.service.verify(h.call())).passed
+        assert len(h.repository) == 1
+        assert h.repository.bytes < 10_000
+
+    house(run)
+
+
+def test_all_chains_together_stay_within_their_bytes() -> None:
+    async def run(h: House) -> None:
+        for number in range(4):
+            h.there.at(f"/{number}", lies.serves(OWL.pem))
+            await h.repository.obtain(f"{h.there.origin}/{number}")
+        assert len(h.repository) == 2
+        assert h.repository.bytes <= 2 * len(OWL.pem) + 10
+
+    house(run, bytes=2 * len(OWL.pem) + 10)
+
+
+def test_one_sites_slow_addresses_hold_up_no_other_site() -> None:
+    async def run(h: House) -> None:
+        slow = "https://{}.slow.example/c"
+        never = asyncio.Event()
+
+        async def get(url: str, media_type: str) -> Any:
+            if "slow.example" in url:
+                await never.wait()
+            return await fetch(url, media_type)
+
+        fetch = h.repository._fetcher.get
+        h.repository._fetcher.get = get  # type: ignore[method-assign]
+        hanging = [
+            asyncio.create_task(h.repository.obtain(slow.format(number))) for number in range(40)
+        ]
+        await asyncio.sleep(0.05)
+        assert (await h.service.verify(h.call())).passed
+        answers = await asyncio.gather(*hanging)
+        faults = [one.fault for one in answers if isinstance(one, Unobtainable)]
+        assert (faults.count("busy"), faults.count("timeout")) == (24, 16)
+
+    house(run)
+
+
+def test_whatever_goes_wrong_in_a_fetch_the_call_gets_a_verdict() -> None:
+    async def run(h: House) -> None:
+        async def get(url: str, media_type: str) -> Any:
+            raise RuntimeError("a fault that nobody foresaw")
+
+        h.repository._fetcher.get = get  # type: ignore[method-assign]
+        verdict = await h.service.verify(h.call())
+        assert (verdict.case, verdict.code) == ("E8", 436)
+        assert h.service.verify_now(h.call()) is not None
+
+    house(run)
+
+
+def test_a_call_whose_verdict_nobody_got_may_come_again() -> None:
+    async def run(h: House) -> None:
+        def full(*_: Any) -> None:
+            raise RuntimeError("the ledger is full")
+
+        call = h.call()
+        await h.service.verify(h.call())
+        h.service._remember, remember = full, h.service._remember
+        with pytest.raises(RuntimeError):
+            h.service.verify_now(call)
+        h.service._remember = remember
+        verdict = h.service.verify_now(call)
+        assert verdict is not None
+        assert verdict.passed
+
+    house(run)

@@ -9,7 +9,7 @@ from phonotary.clock import Instant
 from phonotary.outbound.repository import Repository
 from phonotary.shaken.replays import Replays
 from phonotary.shaken.verdicts import Verdict
-from phonotary.shaken.verification import CallToVerify, Pending, Rules, begin, conclude
+from phonotary.shaken.verification import CallToVerify, Pending, Rules, begin, conclude, used
 from phonotary.shaken.verification_credential import Credential
 
 Remember = Callable[[CallToVerify, Verdict, str, str], None]
@@ -50,9 +50,7 @@ class VerificationService:
                     return None
                 chains[url] = credential
             found = conclude(found, chains, now, self.rules, self.replays)
-        if self._remember is not None:
-            self._remember(call, found, door, source)
-        return found
+        return self._remembered(call, found, door, source)
 
     async def verify(self, call: CallToVerify, door: str = "library", source: str = "") -> Verdict:
         """The same, once what is missing was fetched: at most the repository's budget longer."""
@@ -62,8 +60,17 @@ class VerificationService:
             chains = dict(zip(found.urls, credentials, strict=True))
             # The wait counts: what was fresh by then may be so no longer.
             found = conclude(found, chains, self._now(), self.rules, self.replays)
+        return self._remembered(call, found, door, source)
+
+    def _remembered(self, call: CallToVerify, found: Verdict, door: str, source: str) -> Verdict:
         if self._remember is not None:
-            self._remember(call, found, door, source)
+            try:
+                self._remember(call, found, door, source)
+            except Exception:
+                # Nobody gets this verdict, so the call may come again.
+                for signature in used(found):
+                    self.replays.forget(signature)
+                raise
         return found
 
     async def close(self) -> None:

@@ -11,8 +11,10 @@ import asyncio
 import re
 import socket
 import ssl
+from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING
@@ -26,6 +28,7 @@ if TYPE_CHECKING:
     import httpx
 
 MAX_BODY = 65_536
+_RESOLVERS, _RESOLVERS_OF_A_SITE = 64, 4
 """Bytes. A chain of three is under 4 KiB; a TN list of the largest size we read is under 64."""
 
 # A second address is tried while there is still time for it.
@@ -64,7 +67,8 @@ class Fetcher:
     ) -> None:
         self._ports, self._lab, self._strict = ports, lab, strict_types
         # Own threads: a resolver that hangs must not take those that others wait for.
-        self._threads = ThreadPoolExecutor(8, thread_name_prefix="resolve")
+        self._threads = ThreadPoolExecutor(_RESOLVERS, thread_name_prefix="resolve")
+        self._asking: Counter[str] = Counter()
         self._resolve = resolve or self._getaddrinfo
         self._tls = tls
         self._made: httpx.AsyncClient | None = None
@@ -95,8 +99,12 @@ class Fetcher:
 
         try:
             where = credential_url.where(url, self._ports, self._lab)
+            # Names that cannot be written in DNS are known before anybody is asked for them.
+            httpx.URL(url)
         except Refused as refused:
             raise Unobtainable("address", refused.because) from None
+        except (ValueError, httpx.InvalidURL):
+            raise Unobtainable("address", "The repository's name is none.") from None
         addresses = await self._checked(where)
         for address in addresses[:_ADDRESSES]:
             try:
@@ -122,11 +130,27 @@ class Fetcher:
         return found
 
     async def _getaddrinfo(self, host: str, port: int) -> list[str]:
+        """A look-up cannot be called off: one site's name server that hangs holds no more threads
+        than its share, whoever has given up on them meanwhile."""
+        site = credential_url.site(host)
+        if self._asking[site] >= _RESOLVERS_OF_A_SITE:
+            raise Unobtainable("busy", "The repository's name server does not answer.")
+        self._asking[site] += 1
+        asked = self._threads.submit(socket.getaddrinfo, host, port, type=socket.SOCK_STREAM)
         loop = asyncio.get_running_loop()
-        found = await loop.run_in_executor(
-            self._threads, lambda: socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-        )
+        asked.add_done_callback(lambda _: self._tell(loop, site))
+        found = await asyncio.shield(asyncio.wrap_future(asked))
         return list(dict.fromkeys(str(address[0]).split("%")[0] for *_, address in found))
+
+    def _tell(self, loop: asyncio.AbstractEventLoop, site: str) -> None:
+        # It may come back long after everybody has gone home.
+        with suppress(RuntimeError):
+            loop.call_soon_threadsafe(self._answered, site)
+
+    def _answered(self, site: str) -> None:
+        self._asking[site] -= 1
+        if not self._asking[site]:
+            del self._asking[site]
 
     async def _from(self, address: str, url: str, media_type: str) -> Fetched:
         import httpx

@@ -8,21 +8,25 @@ chain is judged again from memory, and nobody's server is asked.
 from __future__ import annotations
 
 import asyncio
-from collections import OrderedDict
+import re
+from collections import Counter, OrderedDict
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from urllib.parse import urlsplit
 
+from phonotary import report
 from phonotary.clock import Instant
 from phonotary.errors import Refused
 from phonotary.outbound.fetch import Fetcher
-from phonotary.shaken import chains
+from phonotary.shaken import chains, credential_url, paths
 from phonotary.shaken.chains import Untrusted, ValidChain
 from phonotary.shaken.trust import Trust
 from phonotary.shaken.verdicts import Unobtainable
 
 CHAIN_TYPE = "application/pem-certificate-chain"
 TN_LIST_TYPE = "application/tnauthlist"
-_PEM = b"-----BEGIN CERTIFICATE-----"
+_BEGIN = b"-----BEGIN CERTIFICATE-----"
+_PEM = re.compile(rb"-----BEGIN CERTIFICATE-----[^-]{1,32768}-----END CERTIFICATE-----")
 Credential = ValidChain | Unobtainable | Untrusted
 
 
@@ -42,10 +46,15 @@ class Keeping:
     """Room for every address seen in the field."""
     failures: int = 5_000
     """Kept apart, so that made-up addresses push no chain out."""
-    fetches: int = 16
+    bytes: int = 64 * 1024 * 1024
+    """Of all chains together; a chain has three or four thousand."""
+    fetches: int = 64
     """At the same time."""
     waiting: int = 256
     """Addresses being fetched or in line; more are answered at once that nothing can be had."""
+    of_a_site: int = 16
+    """How many of those may be one site's: whoever names a thousand slow addresses of its own
+    holds up nobody else."""
     tn_lists: int = 4
     """TN lists by reference that one chain may have."""
     stale: bool = True
@@ -61,6 +70,10 @@ class _Kept:
     judge_again_at: Instant
     by: Trust
     note: str | None
+
+    @property
+    def size(self) -> int:
+        return len(self.body) + sum(len(one) for one in self.tn_lists.values())
 
 
 @dataclass(slots=True)
@@ -84,7 +97,10 @@ class Repository:
         self._keeping = keeping or Keeping()
         self._kept: OrderedDict[str, _Kept] = OrderedDict()
         self._failed: OrderedDict[str, _Failed] = OrderedDict()
+        self.bytes = 0
+        """What all kept chains take together."""
         self._flying: dict[str, asyncio.Task[Credential]] = {}
+        self._sites: Counter[str] = Counter()
         self._places = asyncio.Semaphore(self._keeping.fetches)
         self.fetched = 0
         """Fetches begun since the start."""
@@ -112,7 +128,7 @@ class Repository:
         if kept.by is not self._trust or now >= kept.judge_again_at:
             # Expired certificates are looked for again: the provider may serve new ones by now.
             if isinstance(kept.judged, ValidChain) and now > kept.judged.not_after:
-                del self._kept[url]
+                self._forget(url)
                 return None
             self._judge(kept, now)
         self._kept.move_to_end(url)
@@ -128,12 +144,21 @@ class Repository:
             return found
         task = self._flying.get(url)
         if task is None:
-            if len(self._flying) >= self._keeping.waiting:
+            site = credential_url.site(urlsplit(url).hostname or "")
+            full = len(self._flying) >= self._keeping.waiting
+            if full or self._sites[site] >= self._keeping.of_a_site:
                 return Unobtainable("busy", "Too many repositories are being asked.")
+            self._sites[site] += 1
             task = self._flying[url] = asyncio.create_task(self._fetch(url))
-            task.add_done_callback(lambda _: self._flying.pop(url, None))
+            task.add_done_callback(lambda _: self._landed(url, site))
         # Shielded: one caller who gives up must not take the answer from the others.
         return await asyncio.shield(task)
+
+    def _landed(self, url: str, site: str) -> None:
+        self._flying.pop(url, None)
+        self._sites[site] -= 1
+        if not self._sites[site]:
+            del self._sites[site]
 
     async def close(self) -> None:
         for task in list(self._flying.values()):
@@ -157,30 +182,51 @@ class Repository:
                 url, Unobtainable("timeout", "The repository does not answer in time.")
             )
         except (Unobtainable, Untrusted) as refused:
+            if isinstance(refused, Unobtainable) and refused.fault == "busy":
+                return refused
             return self._remember_failure(url, refused)
+        except Exception:
+            # Whatever a stranger's server made go wrong, the call gets a verdict.
+            report.to("phonotary.repository").exception("a repository could not be read", url=url)
+            return self._remember_failure(
+                url, Unobtainable("content", "What the repository serves cannot be read.")
+            )
         if isinstance(kept.judged, Untrusted):
             return self._remember_failure(url, kept.judged)
         self._failed.pop(url, None)
+        self._forget(url)
         self._kept[url] = kept
-        self._kept.move_to_end(url)
-        while len(self._kept) > self._keeping.chains:
-            self._kept.popitem(last=False)
+        self.bytes += kept.size
+        while len(self._kept) > self._keeping.chains or self.bytes > self._keeping.bytes:
+            self._forget(next(iter(self._kept)))
         return kept.judged
+
+    def _forget(self, url: str) -> None:
+        kept = self._kept.pop(url, None)
+        if kept is not None:
+            self.bytes -= kept.size
 
     async def _fresh(self, url: str) -> _Kept:
         fetched = await self._fetcher.get(url, CHAIN_TYPE)
-        if _PEM not in fetched.body:
+        # What stands around the certificates is nothing to keep.
+        body = b"\n".join(_PEM.findall(fetched.body)) or fetched.body
+        if _BEGIN not in body:
             raise Unobtainable("content", "What the repository serves is no certificate chain.")
-        names = self._references(fetched.body)
+        names = self._references(body)
         lists = await asyncio.gather(*(self._fetcher.get(one, TN_LIST_TYPE) for one in names))
         lives = [one.lifetime or 0 for one in (fetched, *lists)]
         life = max(self._keeping.at_least, min(self._keeping.at_most, *lives))
         now = self._now()
         bodies = {name: one.body for name, one in zip(names, lists, strict=True)}
-        judged, again = self._judgement(fetched.body, bodies, now)
-        return _Kept(fetched.body, bodies, now + life, judged, again, self._trust, fetched.note)
+        judged, again = self._judgement(body, bodies, now)
+        return _Kept(body, bodies, now + life, judged, again, self._trust, fetched.note)
 
     def _references(self, body: bytes) -> tuple[str, ...]:
+        """Nothing is fetched for a chain that leads to nobody: its names are a stranger's."""
+        try:
+            paths.follow(paths.read_pem(body), self._trust.links, self._now())
+        except Untrusted:
+            return ()
         try:
             names = chains.references(body)
         except Untrusted:
@@ -226,7 +272,7 @@ class Repository:
             return result
         usable = isinstance(result, Unobtainable) and self._keeping.stale
         if not (usable and isinstance(kept.judged, ValidChain) and now <= kept.judged.not_after):
-            del self._kept[url]
+            self._forget(url)
             return result
         kept.refresh_at = now + wait
         if kept.by is not self._trust or now >= kept.judge_again_at:

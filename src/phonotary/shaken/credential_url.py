@@ -57,5 +57,14 @@ def where(url: str, ports: frozenset[int] = PORTS, lab: frozenset[str] = frozens
     return Where(host, port, in_lab)
 
 
+def site(host: str) -> str:
+    """Who most likely runs a host: the last two labels of its name, or an address as it is. A
+    share for each keeps one site from using up what is there for all."""
+    name = host.rstrip(".").lower()
+    if ":" in name or name.rpartition(".")[2].isdecimal():
+        return name
+    return ".".join(name.split(".")[-2:])
+
+
 def _refused(what: str) -> Refused:
     return Refused(Reason.INVALID_PARAMETER, f"The address may not be fetched from: {what}.")

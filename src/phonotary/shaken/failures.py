@@ -122,6 +122,14 @@ _ROWS: tuple[tuple[str, str | None, tuple[int, str], str, Verstat, str], ...] = 
         _ATIS,
     ),
     ("x5u-mismatch", "E10", _INFO, "The 'x5u' is not the 'info' URI.", Verstat.NONE, _ATIS),
+    (
+        "critical-header",
+        None,
+        _HEADER,
+        "The PASSporT header demands an extension that is not understood.",
+        Verstat.NONE,
+        "RFC 7515 section 4.1.11",
+    ),
     ("typ", "E11", _CREDENTIAL, "The 'typ' is not 'passport'.", Verstat.NONE, _ATIS),
     ("alg", "E12", _CREDENTIAL, "The 'alg' is not 'ES256'.", Verstat.NONE, _ATIS),
     (

@@ -7,7 +7,6 @@ and a library that writes JSON its own way would break the signature's meaning.
 from __future__ import annotations
 
 import json
-import math
 import re
 from binascii import a2b_base64, b2a_base64
 from collections.abc import Mapping, Sequence
@@ -274,6 +273,8 @@ def check(passport: Passport, public_key: ec.EllipticCurvePublicKey) -> None:
         raise _unreadable("its typ is not passport")
     if passport.header.get("alg") != "ES256":
         raise _unreadable("its alg is not ES256")
+    if "crit" in passport.header:
+        raise _unreadable("its header demands an extension that is not understood")
     try:
         public_key.verify(_der(passport.signature), passport.signed, _RANDOM)
     except InvalidSignature:
@@ -389,8 +390,9 @@ def _text(value: object, name: str) -> str:
 
 
 def _instant(value: object) -> Instant:
-    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+    if isinstance(value, bool) or not isinstance(value, int | float):
         raise _unfit("its iat is not a number")
+    # What is no number at all compares with nothing, and an integer may be too large for a float.
     if not 0 <= value <= _LATEST:
         raise _unfit("its iat is not a time")
     return int(value)

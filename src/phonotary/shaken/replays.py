@@ -2,8 +2,9 @@
 
 RFC 8224 section 12.1 leaves replays within the freshness window to the verifier's memory. An entry
 is named by the first half of the signature, ``r``: it stands for the signer's nonce, so no two
-tokens share it, and unlike the whole signature it is the same in the second form that anybody can
-compute of an ECDSA signature (``s`` and ``n - s`` both verify).
+tokens share it (unless a deterministic signer signs the same call twice in one second), and unlike
+the whole signature it is the same in the second form that anybody can compute of an ECDSA signature
+(``s`` and ``n - s`` both verify).
 """
 
 from __future__ import annotations
@@ -48,6 +49,10 @@ class Replays:
             self.dropped += 1
         self._seen[name] = (now + self._life, call_id)
         return False
+
+    def forget(self, signature: bytes) -> None:
+        """The call that used it came to nothing, and its caller was asked to try again."""
+        self._seen.pop(signature[:_R], None)
 
     def _purge(self, now: Instant) -> None:
         """Entries stand in the order of their end, so only those that go are looked at."""

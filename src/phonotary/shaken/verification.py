@@ -23,6 +23,7 @@ from msgspec.structs import replace
 from phonotary.clock import Instant
 from phonotary.errors import Refused
 from phonotary.shaken import div, identity_header
+from phonotary.shaken.chains import ValidChain
 from phonotary.shaken.passport import Identity
 from phonotary.shaken.replays import Replays
 from phonotary.shaken.verdicts import Verdict, Verstat, failed
@@ -113,34 +114,72 @@ def conclude(
         for part in pending.parts
     ]
     way = pending.way
+    each, again = _without_replays(pending, each, now, rules, replays)
     if way.diversions and not all(each[at].passed for at in way.diversions):
         each = _without_gaps(way, each)
     chosen = _chosen(pending, each, rules)
     if chosen is None:
         return _refusal(each)
     winner, diverted = chosen
-    signed = each[way.diversions[-1] if diverted else winner].passport
-    assert signed is not None, "a PASSporT that passed was read"
-    replay = None
-    if rules.replays != "off" and replays.used(signed.signature, now, pending.call_id):
-        replay = failed("replayed", passport=each[winner].passport, ppt=each[winner].ppt)
-        if rules.replays == "refuse":
-            return _whole(replay, each)
     whole = _whole(each[winner], each)
-    if len(each) == 1 and replay is None:
+    if len(each) == 1 and not again:
         return whole
     held = [one for one in each if one.passed]
-    notes = [note for one in (*held, *([replay] if replay else ())) for note in _notes(one)]
+    said = [
+        one.rcd
+        for part, one in zip(pending.parts, each, strict=True)
+        if one.passed and (one.fingerprint == whole.fingerprint or _own_number(part, chains))
+    ]
     return replace(
         whole,
         diverted=_left(pending) if diverted else (),
-        rcd=next((one.rcd for one in held if one.rcd is not None), None),
-        notes=tuple(notes),
+        rcd=next((one for one in said if one is not None), None),
+        notes=(*[note for one in held for note in one.notes], *again),
     )
 
 
-def _notes(verdict: Verdict) -> tuple[str, ...]:
-    return verdict.notes if verdict.passed else (verdict.desc,)
+def _own_number(part: Candidate | Verdict, chains: Mapping[str, Credential]) -> bool:
+    """Whether a PASSporT's certificate is for the caller's very number. What is shown of a caller
+    comes from it, or from the provider that answers for the call; from no third party."""
+    if isinstance(part, Verdict):
+        return False
+    chain = chains.get(part.info)
+    orig = part.passport.orig
+    return isinstance(chain, ValidChain) and orig.kind == "tn" and chain.covers(orig.value) is True
+
+
+def _without_replays(
+    pending: Pending,
+    each: list[Verdict],
+    now: Instant,
+    rules: Rules,
+    replays: Replays,
+) -> tuple[list[Verdict], tuple[str, ...]]:
+    """The verdicts less those of PASSporTs that another call has used, and what is only noted.
+
+    What leads to the called number itself counts. A PASSporT below a diversion does not: the call
+    has come here by way of the number it was made for, and was verified there.
+    """
+    if rules.replays == "off":
+        return each, ()
+    notes: list[str] = []
+    for at, (part, verdict) in enumerate(zip(pending.parts, each, strict=True)):
+        if not (isinstance(part, Candidate) and part.direct and verdict.passed):
+            continue
+        if not replays.used(part.passport.signature, now, pending.call_id):
+            continue
+        again = failed("replayed", passport=part.passport, ppt=part.ppt)
+        if rules.replays == "refuse":
+            each[at] = again
+        else:
+            notes.append(again.desc)
+    return each, tuple(notes)
+
+
+def used(verdict: Verdict) -> tuple[bytes, ...]:
+    """The signatures that a verdict has used up, for whoever must take it back."""
+    found = verdict.each or (verdict,)
+    return tuple([one.passport.signature for one in found if one.passed and one.passport])
 
 
 def _left(pending: Pending) -> tuple[str, ...]:

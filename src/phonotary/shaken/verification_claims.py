@@ -169,6 +169,9 @@ def _header_fault(header: Mapping[str, Any], said: _Said) -> str:
         return "header-claim-missing"
     if header["x5u"] != said.info:
         return "x5u-mismatch"
+    if "crit" in header:
+        # RFC 7515 section 4.1.11: what must be understood and is not makes the token invalid.
+        return "critical-header"
     if header["typ"] != "passport":
         return "typ"
     if header["alg"] != "ES256" or said.alg != "ES256":
@@ -191,6 +194,9 @@ def _claims(
     ppt, left = said.ppt, None
     if ppt == "shaken" and not (_text(payload, "attest") and _text(payload, "origid")):
         return failed("claim-missing", passport=found, ppt=ppt)
+    if ppt == "shaken" and found.orig.kind != "tn":
+        because = "The 'orig' of a 'shaken' PASSporT is a telephone number."
+        return failed("claim-missing", because, passport=found, ppt=ppt)
     if ppt == "div":
         left = uris.canonical(div.diverted(found))
     # How old the lower end of a diversion may be is known only once the chain is.

@@ -42,6 +42,16 @@ def test_claims_of_a_passport_of_their_own_are_returned_with_the_shaken_result()
     assert verdict.rcd["rcd"] == {"nam": "Owl Telecom"}
 
 
+def test_a_third_party_does_not_say_who_the_caller_is() -> None:
+    stranger = provider("https://certificates.example/jay/leaf.pem", "818H")
+    header = stranger.header(shaken(attest=None, origid=None, **CLAIMS), "rcd")
+    found = begin(CallToVerify(ORIG, (DEST,), None, (OWL.header(shaken()), header)), NOW, Rules())
+    assert isinstance(found, Pending)
+    known = {**KNOWN, stranger.x5u: stranger.valid()}
+    verdict = conclude(found, known, NOW, Rules(), Replays())
+    assert (verdict.passed, verdict.rcd) == (True, None)
+
+
 def test_claims_that_were_exchanged_after_signing_the_digest_are_not_shown() -> None:
     verdict = verify(OWL.header(shaken(**{**CLAIMS, "rcd": {"nam": "Another"}})))
     assert verdict.passed
