@@ -51,8 +51,8 @@ class Stir:
     crl_required: bool = False
     """No verdict without a current list of revocations."""
     lab: frozenset[str] = frozenset()
-    """Origins of a laboratory, as ``http://127.0.0.1:8080``: certificates are fetched from them
-    without TLS and from private addresses."""
+    """Origins of a laboratory on this machine, as ``http://127.0.0.1:8080``: certificates are
+    fetched from them without TLS and on any port."""
     origid: str = "as-given"
     """``as-given``, ``per-call`` or ``per-customer``."""
     deterministic: bool = False

@@ -62,8 +62,16 @@ class Server:
     """One STI-CA's ACME service under ``base``, an URL without a slash at its end."""
 
     def __init__(
-        self, base: str, profile: Profile, trust: TokenTrust, issue: Issue, book: Book
+        self,
+        base: str,
+        profile: Profile,
+        trust: TokenTrust,
+        issue: Issue,
+        book: Book,
+        publish: Callable[[bytes], None] = lambda chain_pem: None,
     ) -> None:
+        """``publish`` is told of each chain once it is in the book."""
+        self._publish = publish
         self.base = base
         self.profile = profile
         self._trust = trust
@@ -270,6 +278,7 @@ class Server:
             ),
             now,
         )
+        self._publish(chain)
         order.chain_pem, order.status = chain, "valid"
         return self._shown(order)
 

@@ -76,7 +76,7 @@ class Laboratory:
         for one in self._book.pages.issued:
             self._publish(one.chain_pem.encode())
         self.servers: Mapping[str, Server] = {
-            path: Server(f"{origin}{path}", profile, trust, self._issue, self._book)
+            path: Server(f"{origin}{path}", profile, trust, self._issue, self._book, self._publish)
             for path, profile in _paths()
         }
 
@@ -151,9 +151,7 @@ class Laboratory:
                 )
             case _:
                 raise Refused(Reason.INVALID_PARAMETER, "A leaf speaks for one provider code.")
-        chain = issuing.chain(leaf, self._ca)
-        self._publish(chain)
-        return chain
+        return issuing.chain(leaf, self._ca)
 
     def _publish(self, chain_pem: bytes) -> None:
         self.chains[_name(chain_pem)] = chain_pem
