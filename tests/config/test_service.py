@@ -8,6 +8,7 @@ import pytest
 
 from phonotary.config import service
 
+OWL = "AC" + "1" * 32
 NOBODY: dict[str, str] = {}
 TWO_PROVIDERS = """
 port = 9000
@@ -20,18 +21,18 @@ name = "Owl"
 chain = "/etc/owl/chain.pem"
 key = "pkcs11:token=owl;object=call"
 x5u = "https://certs.owl.example/{fingerprint}.pem"
-accounts = ["AC1"]
+accounts = ["AC11111111111111111111111111111111"]
 
 [[provider]]
 name = "Jay"
 chain = "/etc/jay/chain.pem"
 key = "/etc/jay/key.pem"
 x5u = "https://certs.jay.example/chain.pem"
-accounts = ["AC2"]
+accounts = ["AC22222222222222222222222222222222"]
 
 [[trunk]]
 networks = ["10.0.0.0/8"]
-account_sid = "AC1"
+account_sid = "AC11111111111111111111111111111111"
 role = "authenticate"
 """
 
@@ -45,7 +46,10 @@ def written(tmp_path: Path, content: str) -> Path:
 def test_a_file_names_providers_and_trunks(tmp_path: Path) -> None:
     settings = service.service(written(tmp_path, TWO_PROVIDERS), NOBODY)
     owl, jay = settings.stir.providers
-    assert (owl.key, owl.accounts) == ("pkcs11:token=owl;object=call", frozenset({"AC1"}))
+    assert (owl.key, owl.accounts) == (
+        "pkcs11:token=owl;object=call",
+        frozenset({"AC11111111111111111111111111111111"}),
+    )
     assert (jay.name, jay.chain) == ("Jay", Path("/etc/jay/chain.pem"))
     assert settings.trunks[0].networks == ("10.0.0.0/8",)
     assert (settings.port, settings.sip_port, settings.sandbox) == (9000, 5060, False)
@@ -65,7 +69,7 @@ def test_three_settings_are_one_provider_for_every_account() -> None:
         "PHONOTARY_STIR_X5U": "https://owl.example/c.pem",
     }
     (one,) = service.service(None, environment).stir.providers
-    assert (one.chain, one.key, one.accounts) == (Path("/c.pem"), "/k.pem", frozenset())
+    assert (one.chain, one.key, one.accounts) == (Path("/c.pem"), "/k.pem", None)
 
 
 @pytest.mark.parametrize(
@@ -77,10 +81,17 @@ def test_three_settings_are_one_provider_for_every_account() -> None:
         ("stir_crl_required = 'maybe'", "maybe"),
         ("stir_ledger_bound = 'much'", "much"),
         ("stir_key = '/k'", "stir_chain"),
+        (f"[[provider]]\naccounts = '{OWL}'", "list"),
+        ("[[provider]]\naccounts = ['AC1']", "AC1"),
+        (f"[[trunk]]\nnetworks = []\naccount_sid = '{OWL}'\ntrusted = 'false'", "quotes"),
+        ("[[trunk]]\nnetworks = '10.0.0.0/8'", "brackets"),
         ("provider = 'Owl'", "[[provider]]"),
         ("[[provider]]\nname = 'Owl'", "lacks a setting"),
         ("[[provider]]\nspc = '709J'", "spc"),
-        ("[[trunk]]\nnetworks = []\naccount_sid = 'AC1'\nrole = 'any'", "any"),
+        (
+            "[[trunk]]\nnetworks = []\naccount_sid = 'AC11111111111111111111111111111111'\nrole = 'any'",
+            "any",
+        ),
         (f"stir_chain='/c'\nstir_key='/k'\nstir_x5u='https://x'\n{TWO_PROVIDERS}", "without"),
     ],
 )
@@ -88,3 +99,9 @@ def test_a_wrong_setting_is_named(tmp_path: Path, content: str, named: str) -> N
     with pytest.raises(ValueError, match=r".") as refused:
         service.service(written(tmp_path, content), NOBODY)
     assert named in str(refused.value)
+
+
+def test_an_empty_list_of_accounts_is_nobody_and_not_everybody(tmp_path: Path) -> None:
+    content = TWO_PROVIDERS.replace(f'["{OWL}"]', "[]")
+    owl, _ = service.service(written(tmp_path, content), NOBODY).stir.providers
+    assert owl.accounts == frozenset()

@@ -16,6 +16,7 @@ import httpx
 import pytest
 
 from phonotary.shaken import certificates
+from phonotary.storage import migrate
 from tests.simulators import hub as hubs
 from tests.simulators import postgres
 
@@ -66,8 +67,8 @@ def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str
 
 def test_a_service_has_its_accounts_and_no_sandbox(database_url: str) -> None:
     where = {"PHONOTARY_DATABASE_URL": database_url}
-    assert phonotary("migrate", **where).stdout == "schema 0001\n"
-    assert phonotary("migrate", **where).stdout == "schema 0001, as it was\n"
+    assert phonotary("migrate", **where).stdout == f"schema {migrate.HEAD}\n"
+    assert phonotary("migrate", **where).stdout == f"schema {migrate.HEAD}, as it was\n"
     opened = phonotary("account", "Acme", **where).stdout
     sid, token = (line.split("=")[1] for line in opened.splitlines())
     with (
@@ -81,7 +82,13 @@ def test_a_service_has_its_accounts_and_no_sandbox(database_url: str) -> None:
                 answer = http.request(method, f"/_sandbox/{door}", json={"advance": "1s"})
                 assert (answer.status_code, answer.json()["code"]) == (404, 20404)
         # Without a certificate of its own it signs nothing, rather than something unfounded.
-        assert http.post("/stir/v1/signing", auth=(sid, token), json={}).status_code == 404
+        query = "orig=14155550100&dest=12025550143&attest=A"
+        unsigned = http.get(f"/stir/v1/text/sign?{query}", auth=(sid, token))
+        assert (unsigned.status_code, unsigned.content) == (403, b"")
+        assert "No provider signs" in unsigned.headers["x-phonotary-refusal"]
+        # No door of the laboratory, and no certificate of it.
+        assert http.get("/lab/acme/directory").status_code == 404
+        assert http.get("/certs/root.pem").status_code == 404
         assert http.get("/console/reviews", auth=("jo", "chosen")).status_code == 200
         assert http.get("/readyz").text == "ok\n"
 

@@ -10,6 +10,7 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any, Generic, TypeVar
 
+from phonotary.access import accounts
 from phonotary.access.accounts import Account, Key
 from phonotary.errors import Reason, Refused
 from phonotary.events import Job, StatusChanged
@@ -132,7 +133,9 @@ class MemoryStore:
 
     def is_active(self, account_sid: str) -> bool:
         account = self.account(account_sid)
-        return account is not None and account.status == "active"
+        if account is None:
+            return False
+        return accounts.is_active(account, self.account(account.owner_account_sid))
 
     def owner_of(self, account_sid: str) -> str | None:
         account = self.accounts.get(account_sid)

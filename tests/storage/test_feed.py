@@ -201,7 +201,8 @@ def test_numbers_of_one_customer_share_a_standing(
     assert first == second
     again = [standings(tn, family.parent.sid) for tn in family.tns[:2]]
     assert again[0] is again[1]
-    assert dict(first.inputs).keys() == {family.profile, family.product}
+    # What speaks for the number, and the primary that the customer's profile stands on.
+    assert set(dict(first.inputs)) == {family.profile, family.product, family.primary}
 
 
 def test_the_evidence_tells_two_approvals_of_one_second_apart(
@@ -364,7 +365,7 @@ def test_without_a_database_a_number_that_is_not_kept_is_refused_and_not_guessed
     family = file_database.write(feeding.vouched)
     standings = Standings(file_database, lambda: NOW)
 
-    def fails(work: Any) -> Any:
+    def fails(work: Any, **_: Any) -> Any:
         raise OperationalError("SELECT 1", {}, Exception("gone"))
 
     monkeypatch.setattr(file_database, "read", fails)
@@ -413,3 +414,36 @@ def test_a_number_like_one_read_before_costs_two_queries(
     standings(second, family.parent.sid)
     driver.set_trace_callback(None)
     assert len([one for one in asked if one.startswith("SELECT")]) == 2
+
+
+def test_a_name_that_nobody_vetted_is_not_the_businesss(database: Database, family: Family) -> None:
+    def spoof(store: SqlStore) -> None:
+        profile = store.bundles.get(family.profile)
+        assert profile is not None
+        representative = next(
+            found
+            for each in store.entity_assignments.all(bundle_sid=profile.sid)
+            if (found := store.end_users.get(each.object_sid))
+            and found.type != "customer_profile_business_information"
+        )
+        attributes = {**representative.attributes, "business_name": "Bank of America"}
+        store.end_users.replace(replace(representative, attributes=attributes))
+
+    before = read_anew(database, family.tn, family.parent.sid).business_name
+    database.write(spoof)
+    assert read_anew(database, family.tn, family.parent.sid).business_name == before
+    assert before not in (None, "Bank of America")
+
+
+def test_a_subaccount_falls_with_its_parent(
+    database: Database, standings: Standings, family: Family
+) -> None:
+    assert standings(family.tn, family.child.sid).account_known
+
+    def suspend(store: SqlStore) -> None:
+        account = store.account(family.parent.sid)
+        assert account is not None
+        store.replace_account(replace(account, status="suspended"))
+
+    database.write(suspend)
+    assert not standings(family.tn, family.child.sid).account_known

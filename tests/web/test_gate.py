@@ -34,7 +34,13 @@ class Door:
     now: int = NOW
 
     def __post_init__(self) -> None:
-        self.gate = Gate(self.database, lambda: self.now, "a secret of this hub")
+        self.back = 0
+        self.gate = Gate(
+            self.database,
+            lambda: self.now - self.back,
+            "a secret of this hub",
+            lambda: float(self.now),
+        )
 
     def key(self, kind: str = "api") -> tuple[str, str]:
         key, secret = self.database.write(
@@ -266,3 +272,29 @@ def test_a_token_is_asked_for_with_post(hub: Hub, method: str) -> None:
     answer = httpx.request(method, f"{hub.http}/v2/token", trust_env=False)
     assert (answer.status_code, answer.headers["allow"]) == (405, "POST")
     assert answer.json()["code"] == 20004
+
+
+def test_a_clock_that_is_put_back_lengthens_nobodys_memory(door: Door) -> None:
+    user, password = door.key()
+    assert door.asks(user, password) == door.account.sid
+    door.suspend_elsewhere()
+    door.back, door.now = 3600, door.now + 3
+    assert_refused(Reason.ACCOUNT_NOT_ACTIVE, door, user, password)
+
+
+def test_what_was_being_read_while_a_change_was_made_is_not_remembered(
+    door: Door, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    user, password = door.key()
+    ask = door.gate._ask
+
+    def slow(text: str, now: int) -> Account:
+        found = ask(text, now)
+        door.suspend_elsewhere()
+        door.gate.forget()
+        return found
+
+    monkeypatch.setattr(door.gate, "_ask", slow)
+    door.asks(user, password)
+    monkeypatch.setattr(door.gate, "_ask", ask)
+    assert_refused(Reason.ACCOUNT_NOT_ACTIVE, door, user, password)

@@ -93,14 +93,19 @@ def by_password(store: Accounts, user: str, password: str) -> Account:
             account = store.account(key.account_sid)
     if account is None:
         raise Refused(Reason.NOT_AUTHENTICATED, "Authenticate")
-    return active(account)
+    return active(store, account)
 
 
-def active(account: Account) -> Account:
-    """The account itself, unless it is suspended or closed."""
-    if account.status != "active":
+def active(store: Accounts, account: Account) -> Account:
+    """The account itself, unless it or its parent is suspended or closed."""
+    if not is_active(account, store.account(account.owner_account_sid)):
         raise Refused(Reason.ACCOUNT_NOT_ACTIVE, f"Account {account.sid} is not active")
     return account
+
+
+def is_active(account: Account, owner: Account | None) -> bool:
+    """A subaccount is nothing without its parent: whoever suspends the parent means both."""
+    return account.status == "active" and owner is not None and owner.status == "active"
 
 
 def may(caller: Account, owner_sid: str, owner: Account | None) -> bool:

@@ -11,10 +11,10 @@ from pathlib import Path
 from typing import Any
 
 from phonotary import report
-from phonotary.bootstrap.files import Followed, contents
+from phonotary.bootstrap.files import Followed, pem
 from phonotary.clock import Instant
 from phonotary.config import ProviderFiles
-from phonotary.errors import Refused
+from phonotary.errors import Reason, Refused
 from phonotary.outbound import keys
 from phonotary.shaken import certificates, lint
 from phonotary.shaken.certificates import SigningCredential
@@ -26,16 +26,17 @@ from phonotary.shaken.signing import CredentialOutOfDate
 class OwnerOf:
     """The top account of an account. It never changes, so each is asked for once."""
 
-    def __init__(self, ask: Callable[[str], str]) -> None:
+    def __init__(self, ask: Callable[[str], str | None]) -> None:
         self._ask = ask
         self._known: dict[str, str] = {}
 
     def __call__(self, account_sid: str) -> str:
         # Only accounts that have proved who they are come here, so this grows no further than the
-        # accounts there are.
-        known = self._known.get(account_sid)
+        # accounts there are. One that is not there yet may be tomorrow.
+        known = self._known.get(account_sid) or self._ask(account_sid)
         if known is None:
-            known = self._known[account_sid] = self._ask(account_sid)
+            return account_sid
+        self._known[account_sid] = known
         return known
 
 
@@ -45,44 +46,33 @@ class Credentials:
     def __init__(
         self,
         providers: Iterable[ProviderFiles],
-        owner_of: Callable[[str], str],
+        owner_of: Callable[[str], str | None],
         now: Callable[[], Instant],
         chains: MutableMapping[str, bytes],
     ) -> None:
         """``chains`` is the certificate repository's: a chain stays in it when its successor
         signs, for calls signed with it are still under way. Raises Refused where a file is not
         what it should be."""
-        self._rows = tuple(providers)
         self._owner_of = OwnerOf(owner_of)
         self._now = now
-        self._chains = chains
-        # A key in a hardware module is no file: it is looked up again with its certificate.
-        self._files = Followed(
-            [each.chain for each in self._rows]
-            + [Path(each.key) for each in self._rows if not each.key.startswith("pkcs11:")]
-        )
-        self._providers = self._read()
+        self._pairs = tuple(_Pair(each, now, chains) for each in providers)
+        self._providers = self._together()
 
     def __call__(self, account_sid: str) -> SigningCredential:
         """The credential that signs for this account now. Raises Refused (FORBIDDEN) where none
         does and CredentialOutOfDate where it is not valid."""
-        credential = self._providers.credential_of(self._owner_of(account_sid))
-        if not credential.not_before <= self._now() < credential.not_after:
+        credential = self._providers.credential_of(account_sid, self._owner_of(account_sid))
+        if not _valid(credential, self._now()):
             raise CredentialOutOfDate(credential.fingerprint)
         return credential
 
     def look(self) -> bool:
-        """Read again what has changed; whether something has, and was good."""
-        marks = self._files.marks()
-        if not self._files.changed(marks):
+        """Read again what has changed; whether something has, and was good. One provider's broken
+        files keep no other's from being renewed."""
+        taken = [each.look() for each in self._pairs]
+        if not any(taken):
             return False
-        try:
-            self._providers = self._read()
-        except Refused as refused:
-            # Half of a pair may be written before the other half: the next look tries again.
-            _log().warning("the signing credentials stay as they were", because=refused.because)
-            return False
-        self._files.used(marks)
+        self._providers = self._together()
         return True
 
     def alarms(self) -> list[str]:
@@ -96,21 +86,58 @@ class Credentials:
                 found.append(f"{provider.name}: {alarm.sentence} Run phonotary cert renew.")
         return found
 
-    def _read(self) -> Providers:
-        found, chains = [], {}
-        for each in self._rows:
-            chain = contents(each.chain)
-            for finding in lint.lint(chain, self._now()):
-                _log().warning("certificate lint", provider=each.name, finding=str(finding))
-            print_ = certificates.fingerprint(chain)
-            credential = certificates.load_credential(
-                chain, keys.key_from(each.key), each.x5u.replace("{fingerprint}", print_)
+    def _together(self) -> Providers:
+        return Providers(
+            Provider(each.files.name, each.credential, each.files.accounts) for each in self._pairs
+        )
+
+
+class _Pair:
+    """The certificate and key of one provider, as they were when last both were good."""
+
+    def __init__(
+        self,
+        files: ProviderFiles,
+        now: Callable[[], Instant],
+        chains: MutableMapping[str, bytes],
+    ) -> None:
+        self.files = files
+        self._now = now
+        self._chains = chains
+        # A key in a hardware module is no file: it is looked up again with its certificate.
+        paths = [files.chain] if keys.in_hsm(files.key) else [files.chain, Path(files.key)]
+        self._followed = Followed(paths, f"the certificate and key of {files.name}")
+        self._take(*self._read())
+
+    def look(self) -> bool:
+        return self._followed.look(self._renew)
+
+    def _renew(self) -> None:
+        credential, chain = self._read()
+        now = self._now()
+        if _valid(self.credential, now) and not _valid(credential, now):
+            raise Refused(
+                Reason.INVALID_PARAMETER,
+                f"the certificate in {self.files.chain} is not valid now, and the one in use is",
             )
-            found.append(Provider(each.name, credential, each.accounts))
-            chains[f"{print_}.pem"] = chain
-        providers = Providers(found)
-        self._chains.update(chains)
-        return providers
+        self._take(credential, chain)
+
+    def _read(self) -> tuple[SigningCredential, bytes]:
+        chain = pem(self.files.chain)
+        print_ = certificates.fingerprint(chain)
+        x5u = self.files.x5u.replace("{fingerprint}", print_)
+        return certificates.load_credential(chain, keys.key_from(self.files.key), x5u), chain
+
+    def _take(self, credential: SigningCredential, chain: bytes) -> None:
+        for finding in lint.lint(chain, self._now()):
+            _log().warning("certificate lint", provider=self.files.name, finding=str(finding))
+        # Served before it signs, so that nobody asks for it too early.
+        self._chains[f"{credential.fingerprint}.pem"] = chain
+        self.credential = credential
+
+
+def _valid(credential: SigningCredential, now: Instant) -> bool:
+    return credential.not_before <= now < credential.not_after
 
 
 def _log() -> Any:

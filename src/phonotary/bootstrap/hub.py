@@ -59,7 +59,7 @@ class Hub:
     worker: Worker
     seeded: Seeded | None
     """The sandbox's first account; a service has only those that were opened."""
-    reviewer_password: str
+    reviewer_password: str = field(repr=False)
     seed: int | None = None
     """The settings' seed at the first start on some data, another one at each later start."""
     secret: str = field(default="", repr=False)
@@ -91,32 +91,24 @@ class Hub:
         return await self._run(self._write, work)
 
     def _write(self, work: Callable[[SqlStore], Any]) -> Any:
-        enqueued: list[Job] = []
-        result = self.database.write(self._remembered(work, enqueued))
-        self._follow(enqueued)
+        after = _After()
+        result = self.database.write(after.of(work))
+        self._follow(after)
         return result
 
     def _write_each(self, works: Sequence[Callable[[SqlStore], Any]]) -> list[Outcome]:
-        enqueued: list[Job] = []
-        outcomes = self.database.write_each([self._remembered(w, enqueued) for w in works])
-        self._follow(enqueued)
+        after = _After()
+        outcomes = self.database.write_each([after.of(work) for work in works])
+        self._follow(after)
         return outcomes
 
-    def _remembered(
-        self, work: Callable[[SqlStore], Any], enqueued: list[Job]
-    ) -> Callable[[SqlStore], Any]:
-        def remembered(store: SqlStore) -> Any:
-            result = work(store)
-            enqueued.extend(store.enqueued)
-            if store.access_changed:
-                self.gate.forget()
-            return result
-
-        return remembered
-
-    def _follow(self, enqueued: list[Job]) -> None:
+    def _follow(self, after: _After) -> None:
         """What was written is committed: whatever goes wrong here must not be its answer. The
         worker finds the same jobs, tries them again and tells what is wrong with them."""
+        if after.access_changed:
+            # Not before the commit, or another request would remember the old credentials again.
+            self.gate.forget()
+        enqueued = after.enqueued
         with suppress(Exception):
             if any(job.kind == VET and job.due <= self.now() for job in enqueued):
                 self.worker.vet_due()
@@ -150,7 +142,10 @@ class Hub:
         """The account behind a call's request, None when its headers prove nobody."""
         try:
             return self.gate.authenticate(headers).sid
-        except Refused:
+        except Refused as refused:
+            # A suspended account has proved who it is, and is told why it may not call.
+            if refused.reason is not Reason.NOT_AUTHENTICATED:
+                raise
             return None
 
     def asgi(self) -> ASGIApp:
@@ -184,6 +179,23 @@ class Hub:
             verify=self.voice.verification.verify,
         )
         self.database.serve()
+
+
+@dataclass
+class _After:
+    """What is to be done once writes are committed."""
+
+    enqueued: list[Job] = field(default_factory=list)
+    access_changed: bool = False
+
+    def of(self, work: Callable[[SqlStore], Any]) -> Callable[[SqlStore], Any]:
+        def noted(store: SqlStore) -> Any:
+            result = work(store)
+            self.enqueued.extend(store.enqueued)
+            self.access_changed |= store.access_changed
+            return result
+
+        return noted
 
 
 def open_hub(settings: Settings) -> Hub:

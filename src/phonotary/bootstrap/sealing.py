@@ -20,6 +20,7 @@ from phonotary.shaken.origids import OrigidPolicy, origid_for
 from phonotary.shaken.passport import Identity, Passport
 from phonotary.shaken.ports import Standing, StandingOf
 from phonotary.shaken.signing import (
+    FRESH,
     CallToSign,
     InvalidClaim,
     SignedCall,
@@ -31,6 +32,7 @@ from phonotary.shaken.signing import (
 )
 
 _STRANGER = "The account's credentials are required."
+_NOT_ACTIVE = "The calling account does not exist or is not active; no call of it is signed."
 _NOT_YOURS = (
     "The number that the call is diverted from is not held by the calling account, so nothing "
     "lets it speak for that number (RFC 8946 section 4.1)."
@@ -97,11 +99,12 @@ class AuthenticationService:
         )
         return signed
 
-    def _rich(self, call: CallToSign, standing: Standing) -> dict[str, Any] | None:
-        """The approved business's name, where a name was asked for. Only an A carries it."""
-        if not (call.rcd or call.crn or self._always_rich) or not standing.business_name:
+    def _rich(self, call: CallToSign, standing: Standing) -> Callable[[], Any] | None:
+        """How to say the approved business's name, where a name was asked for."""
+        name, reason = standing.business_name, call.crn
+        if not (call.rcd or reason or self._always_rich) or not name:
             return None
-        return rcd.rcd_claims(rcd.Display(name=standing.business_name, reason=call.crn))
+        return lambda: _shown(name, reason)
 
     def _divert(self, call: CallToSign, caller: str) -> SignedCall:
         """RFC 8946 section 4.1: whoever sends a call on answers for the number it was sent to."""
@@ -110,16 +113,24 @@ class AuthenticationService:
             raise InvalidClaim("div", "it is missing, and a diverted call was diverted somewhere")
         number = canonical(call.div, "div")
         standing = self._standing_of(e164(number), caller)
-        if not (standing.account_known and standing.number_right_valid and standing.fresh):
+        if not standing.account_known:
+            raise Refused(Reason.ACCOUNT_NOT_ACTIVE, _NOT_ACTIVE)
+        if not (standing.number_right_valid and standing.fresh):
             raise Refused(Reason.FORBIDDEN, _NOT_YOURS)
         credential = self._credential_of(caller)
-        check_time(now if call.iat is None else call.iat, credential, now)
         targets = tuple(canonical(one, "dest") for one in call.dest)
         diverting = Identity("tn", number)
+        previous = _continued(call.identities, diverting)
+        iat = call.iat
+        if iat is None:
+            # RFC 8946 section 4.1 would copy the original's, which nobody here has verified: one
+            # that is not fresh would make a token for another day.
+            iat = previous.iat if abs(now - previous.iat) <= FRESH else now
+        check_time(iat, credential, now)
         claims = div.div_claims(
-            _continued(call.identities, diverting),
+            previous,
             [Identity("tn", one) for one in targets],
-            call.iat,
+            iat,
             of=diverting,
             hi=call.hi,
         )
@@ -135,6 +146,19 @@ class AuthenticationService:
         signed = SignedCall(identity, None, None, payload, credential.fingerprint)
         self._remember(_entry(call, now, credential, number, targets, signed, standing))
         return signed
+
+
+def _shown(name: str, reason: str | None) -> dict[str, Any]:
+    """Claims of Rich Call Data; none for a name that cannot be written, for the customer's call
+    is not to fail over how its name was filed. Raises InvalidClaim for the caller's own reason."""
+    if reason is not None:
+        try:
+            rcd.rcd_claims(rcd.Display(name="-", reason=reason))
+        except Refused as refused:
+            raise InvalidClaim("crn", refused.because) from refused
+    with suppress(Refused):
+        return rcd.rcd_claims(rcd.Display(name=name, reason=reason))
+    return {}
 
 
 def _continued(identities: tuple[str, ...], diverting: Identity) -> Passport:

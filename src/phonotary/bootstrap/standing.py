@@ -7,45 +7,47 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import replace
-from typing import Any, Generic, TypeVar, cast
+from typing import Any, cast
 
 from sqlalchemy.exc import OperationalError
 
 from phonotary import clock
+from phonotary.access import accounts
+from phonotary.bootstrap.noting import Noted
 from phonotary.clock import Instant
+from phonotary.directory import CAPACITY, Directory
 from phonotary.errors import Reason, Refused
-from phonotary.shaken.directory import CAPACITY, EVERYTHING, Directory
 from phonotary.shaken.ports import Standing
 from phonotary.storage.database import Database
 from phonotary.storage.feed import Feed
 from phonotary.storage.store import SqlStore
-from phonotary.trusthub import assignments, lifecycle
+from phonotary.trusthub import assignments
 from phonotary.trusthub import standing as kyc
 from phonotary.trusthub.records import Bundle, Party
-from phonotary.trusthub.store import Collection, Store
+from phonotary.trusthub.store import Store
 
-T = TypeVar("T")
-
-# A standing that rests on more than this is forgotten at any change, rather than remembered by all
-# it rests on.
-_MOST_SUBJECTS = 64
 _MOST_ALIKE = 50_000
+_MOST_INPUTS = 8
 # Seconds by which one thread's time may lie before another's.
 _JITTER = 5
 
 
 def standing_in(store: SqlStore, tn: str, account_sid: str, now: Instant) -> Standing:
     """The standing of one number for one calling account, read within a transaction."""
-    noted = _Noted(store, now)
+    noted = Noted(store, now)
     noted.subjects.add(account_sid)
     account = store.account(account_sid)
-    caller = Party(account_sid, account.owner_account_sid if account else account_sid)
+    owner_sid = account.owner_account_sid if account else account_sid
+    noted.subjects.add(owner_sid)
+    # A subaccount is nothing without its parent: whoever suspends the parent means both.
+    known = account is not None and accounts.is_active(account, store.account(owner_sid))
+    caller = Party(account_sid, owner_sid)
     facts = kyc.of_number(noted.store, tn, caller, now)
     name = kyc.business_name(noted.store, facts.profile) if facts.profile else None
     bundles = (facts.profile, facts.product)
     return Standing(
         account_sid=facts.number.account_sid if facts.number else None,
-        account_known=account is not None and account.status == "active",
+        account_known=known,
         number_ours=facts.known,
         number_right_valid=facts.right_valid,
         profile_sid=facts.profile.sid if facts.profile else None,
@@ -58,9 +60,15 @@ def standing_in(store: SqlStore, tn: str, account_sid: str, now: Instant) -> Sta
         account_vouched=facts.account_vouched,
         business_name=name,
         until=noted.until,
-        inputs=tuple((each.sid, store.version(each.sid)) for each in bundles if each),
+        inputs=tuple((sid, store.version(sid)) for sid in _inputs(bundles, noted)),
         depends_on=noted.depends_on,
     )
+
+
+def _inputs(first: tuple[Bundle | None, ...], noted: Noted) -> list[str]:
+    """The bundles that were read: those that speak for the number, then what those stand on."""
+    sids = [*(each.sid for each in first if each), *sorted(noted.bundles)]
+    return list(dict.fromkeys(sids))[:_MOST_INPUTS]
 
 
 Alike = tuple[str, str | None, tuple[str, ...]]
@@ -103,12 +111,17 @@ class Standings:
         self._started = False
         self._alike_since = -1
         self._known_alike: dict[Alike, Standing] = {}
-        self.directory = Directory(capacity)
-        self.feed = Feed(database, self.directory.change, self.directory.forget_all, monotonic)
+        self.directory: Directory[Standing] = Directory(capacity, stale=_not_fresh)
+        self._directories: list[Directory[Any]] = [self.directory]
+        self.feed = Feed(database, self._change, self._forget_all, monotonic)
+
+    def tell(self, directory: Directory[Any]) -> None:
+        """Let another directory of the same numbers hear of the same changes, by the same feed."""
+        self._directories.append(directory)
 
     def start(self) -> None:
         """Keep standings from now on, and hear of what ends them."""
-        self._database.listeners.append(self.directory.change)
+        self._database.listeners.append(self._change)
         self._started = True
         self.feed.start()
 
@@ -116,9 +129,18 @@ class Standings:
         """Keep nothing any more."""
         if self._started:
             self._started = False
-            self._database.listeners.remove(self.directory.change)
+            self._database.listeners.remove(self._change)
             self.feed.stop()
-            self.directory.forget_all()
+            self._forget_all()
+
+    def _change(self, subjects: Iterable[str]) -> None:
+        told = frozenset(subjects)
+        for directory in self._directories:
+            directory.change(told)
+
+    def _forget_all(self) -> None:
+        for directory in self._directories:
+            directory.forget_all()
 
     def __call__(self, tn: str, account_sid: str) -> Standing:
         now = self._now()
@@ -126,7 +148,7 @@ class Standings:
             return self._read(tn, account_sid, now)
         if now < self._latest - _JITTER:
             # A sandbox's clock was put back: what had run out by then has not yet.
-            self.directory.forget_all()
+            self._forget_all()
         self._latest = now
         fresh = not self.feed.lost
         found = self.directory.get(tn, account_sid, now, fresh)
@@ -159,84 +181,12 @@ class Standings:
             return found
 
         try:
-            return self._database.read(work)
+            return self._database.read(work, one_moment=True)
         except OperationalError as error:
             raise Refused(
                 Reason.UNAVAILABLE, "What stands for this number cannot be read now; try again"
             ) from error
 
 
-class _Noted:
-    """A store that notes what is read through it, found or not: that, and nothing else, is what
-    the answer rests on. A rule that reads something new is thereby followed from its first day."""
-
-    def __init__(self, store: SqlStore, now: Instant) -> None:
-        self.subjects: set[str] = set()
-        self.until: Instant | None = None
-        self.now = now
-        self.store = cast(Store, _Reading(store, self))
-
-    @property
-    def depends_on(self) -> frozenset[str]:
-        if len(self.subjects) > _MOST_SUBJECTS:
-            return frozenset({EVERYTHING})
-        return frozenset(self.subjects)
-
-    def found(self, record: Any) -> None:
-        """The record's own SID, unless the number asked about stands for it: that one is not
-        noted, so that all numbers of a customer rest on the same."""
-        if record.sid.startswith(_WITH_STATE):
-            self.subjects.add(record.sid)
-        if isinstance(record, Bundle) and lifecycle.vouches(record, self.now):
-            ends = [each for each in (self.until, record.valid_until) if each is not None]
-            self.until = min(ends, default=None)
-
-
-# Assignments are told of by what they assign; numbers by their digits.
-_WITH_STATE = ("AC", "BU", "IT")
-
-
-class _Reading:
-    """The reading half of ``trusthub.store.Store``, as far as a standing needs it."""
-
-    def __init__(self, store: SqlStore, noted: _Noted) -> None:
-        self._store = store
-        self._noted = noted
-        self.numbers = _NotedRows(store.numbers, noted)
-        self.bundles = _NotedRows(store.bundles, noted)
-        self.end_users = _NotedRows(store.end_users, noted)
-        self.entity_assignments = _NotedRows(store.entity_assignments, noted)
-        self.endpoint_assignments = _NotedRows(store.endpoint_assignments, noted)
-
-    def owner_of(self, account_sid: str) -> str | None:
-        self._noted.subjects.add(account_sid)
-        return self._store.owner_of(account_sid)
-
-    def is_active(self, account_sid: str) -> bool:
-        self._noted.subjects.add(account_sid)
-        return self._store.is_active(account_sid)
-
-
-class _NotedRows(Generic[T]):
-    def __init__(self, rows: Collection[T], noted: _Noted) -> None:
-        self._rows = rows
-        self._noted = noted
-
-    def get(self, sid: str) -> T | None:
-        return next(iter(self._note({"sid": sid}, [self._rows.get(sid)])), None)
-
-    def first(self, **where: Any) -> T | None:
-        return next(iter(self._note(where, [self._rows.first(**where)])), None)
-
-    def all(self, **where: Any) -> list[T]:
-        return self._note(where, self._rows.all(**where))
-
-    def _note(self, where: dict[str, Any], found: Iterable[T | None]) -> list[T]:
-        records = [record for record in found if record is not None]
-        for value in where.values():
-            # Of a list of candidates only those found count: the others are of other kinds.
-            if isinstance(value, str) and value.startswith(_WITH_STATE):
-                self._noted.subjects.add(value)
-        for record in records:
-            self._noted.found(record)
-        return records
+def _not_fresh(standing: Standing) -> Standing:
+    return replace(standing, fresh=False)

@@ -9,11 +9,13 @@ from typing import Any
 from cryptography import x509
 
 from phonotary import report
-from phonotary.bootstrap.files import Followed, contents
-from phonotary.clock import Instant
+from phonotary.bootstrap.files import Followed, contents, pem
+from phonotary.clock import Instant, iso8601
 from phonotary.config import Stir
 from phonotary.errors import Reason, Refused
 from phonotary.shaken import revocations
+from phonotary.shaken.paths import Defect, Untrusted
+from phonotary.shaken.revocations import Revocations
 from phonotary.shaken.trust import Trust
 
 
@@ -25,38 +27,60 @@ class TrustFiles:
         self._settings = settings
         self._now = now
         names = (settings.anchors, settings.crl, settings.crl_issuer)
-        self._files = Followed([file for file in names if file is not None])
+        self._files = Followed(
+            [file for file in names if file is not None], "the trusted authorities"
+        )
+        self.trust = Trust(())
         self.trust = self._read()
 
     def look(self) -> bool:
         """Read again what has changed; whether something has, and was good."""
-        marks = self._files.marks()
-        if not self._files.changed(marks):
-            return False
-        try:
-            self.trust = self._read()
-        except Refused as refused:
-            _log().warning("the trusted authorities stay as they were", because=refused.because)
-            return False
-        self._files.used(marks)
-        return True
+        return self._files.look(self._take)
+
+    def alarms(self) -> list[str]:
+        """One sentence when a newer list of revocations should have been put there."""
+        held = self.trust.revocations
+        if held is None or not held.stale(self._now()):
+            return []
+        until = iso8601(held.next_update)
+        return [f"{self._settings.crl}: the list of revocations ran out on {until}; fetch it anew."]
+
+    def _take(self) -> None:
+        self.trust = self._read()
 
     def _read(self) -> Trust:
         settings = self._settings
         anchors: tuple[x509.Certificate, ...] = ()
         if settings.anchors is not None:
             anchors = certificates_in(settings.anchors)
-        revoked = None
-        if settings.crl is not None and settings.crl_issuer is not None:
-            (issuer, *_) = certificates_in(settings.crl_issuer)
-            revoked = revocations.read_crl(contents(settings.crl), issuer, self._now())
-        return Trust(anchors, revoked, settings.crl_required)
+        return Trust(anchors, self._revocations(), settings.crl_required)
+
+    def _revocations(self) -> Revocations | None:
+        """The list of the file; the one held before where that is newer, so that putting an old
+        list back brings no certificate back."""
+        settings = self._settings
+        if settings.crl is None or settings.crl_issuer is None:
+            return None
+        (issuer, *_) = certificates_in(settings.crl_issuer)
+        held = self.trust.revocations
+        try:
+            found = revocations.read_crl(contents(settings.crl), issuer, self._now())
+        except Untrusted as untrusted:
+            if settings.crl_required or untrusted.defect is not Defect.STALE_REVOCATION_LIST:
+                raise
+            # Better an hour without the list than a service that does not start.
+            _log().warning("the list of revocations has run out", file=str(settings.crl))
+            return held
+        if held is not None and found.this_update < held.this_update:
+            _log().warning("an older list of revocations is left aside", file=str(settings.crl))
+            return held
+        return found
 
 
 def certificates_in(file: Path) -> tuple[x509.Certificate, ...]:
     """The certificates of a PEM file, at least one. Raises Refused, naming the file."""
     try:
-        return tuple(x509.load_pem_x509_certificates(contents(file)))
+        return tuple(x509.load_pem_x509_certificates(pem(file)))
     except ValueError as fault:
         raise Refused(
             Reason.INVALID_PARAMETER, f"{file} does not hold certificates in PEM"

@@ -19,6 +19,7 @@ from phonotary.bootstrap.verifying import VerificationService
 from phonotary.clock import Clock
 from phonotary.config import Settings
 from phonotary.config import Trunk as TrunkSettings
+from phonotary.errors import Reason, Refused
 from phonotary.outbound.fetch import Fetcher
 from phonotary.outbound.repository import Repository
 from phonotary.shaken.certificates import SigningCredential
@@ -59,7 +60,7 @@ class Voice:
         """``secret`` keys per-customer origids, ``origin`` is the hub's own address. ``account``
         is the sandbox's first: it is a member of the laboratory's STI-PA, and whoever sends SIP
         from this machine is taken for it. Raises Refused where a file is not as it should be."""
-        stir = settings.stir
+        stir, origin = settings.stir, _reachable(origin)
         self._settings = settings
         self._database = database
         self._clock = clock
@@ -70,7 +71,9 @@ class Voice:
         wall = clock.wall
         self.rehearsal: Rehearsal | None = None
         self._files: tuple[Credentials, TrustFiles] | None = None
-        self._account = account
+        self._trunks = [_trunk(each) for each in settings.trunks]
+        if account is not None and not self._trunks:
+            self._trunks = [Trunk(LOOPBACK, account.sid, Role.BOTH)]
         credential_of: Callable[[str], SigningCredential]
         if settings.sandbox:
             members = (Member(account.sid, account.auth_token),) if account else ()
@@ -81,7 +84,6 @@ class Voice:
             credentials = Credentials(stir.providers, self._owner_of, wall, self.chains)
             self._files = credentials, TrustFiles(stir, wall)
             credential_of, trust = credentials, self._files[1].trust
-        self.signs = settings.sandbox or bool(stir.providers)
         self.standings = Standings(database, clock.now, stir.directory)
         self.ledger = LedgerWriter(
             database.url,
@@ -100,8 +102,9 @@ class Voice:
             always_rich=stir.rcd,
         )
         lab = stir.lab | ({origin} if settings.sandbox else set())
+        self._fetcher = Fetcher(lab=lab)
         self.verification = VerificationService(
-            Repository(Fetcher(lab=lab), trust, wall),
+            Repository(self._fetcher, trust, wall),
             wall,
             Rules(lab=lab),
             remember=self._remember,
@@ -114,18 +117,17 @@ class Voice:
         return self._sip.port if self._sip else None
 
     async def start(self) -> None:
-        """Raises OSError when the SIP port is taken."""
+        """Raises Refused when the SIP port is taken."""
         self.standings.start()
         self.ledger.start()
+        if self._settings.sip_port is not None:
+            self._sip = await self._listen(self._settings.sip_port)
+
+    async def _listen(self, port: int) -> Server:
         settings = self._settings
-        if settings.sip_port is None:
-            return
-        trunks = [_trunk(each) for each in settings.trunks]
-        if self._account is not None and not trunks:
-            trunks = [Trunk(LOOPBACK, self._account.sid)]
         names = Names(self._database, self.standings, Vetting(settings.vetting), self._clock.now)
         redirect = Redirect(
-            trunks,
+            self._trunks,
             now=self._clock.wall,
             sign=self.authentication.sign,
             verify_now=self.verification.verify_now,
@@ -133,8 +135,13 @@ class Voice:
             name_of=names,
             policy=Policy(unsigned=Then(settings.sip_unsigned), failed=Then(settings.sip_failed)),
         )
-        shared = settings.workers > 1
-        self._sip = await serve(settings.host, settings.sip_port, redirect, shared=shared)
+        try:
+            return await serve(settings.host, port, redirect, shared=settings.workers > 1)
+        except OSError as error:
+            raise Refused(
+                Reason.UNAVAILABLE,
+                f"cannot listen for SIP on {settings.host} port {port}: {error.strerror}",
+            ) from error
 
     async def stop(self) -> None:
         """Nothing more is taken in, and what was promised to the ledger is written."""
@@ -149,6 +156,8 @@ class Voice:
     async def run(self) -> None:
         """Until cancelled: follow what changes outside, and say what somebody must see to."""
         said, looks = "", 0
+        # The first fetch has half a second, and is not to spend it on loading a library.
+        await asyncio.to_thread(self._fetcher.prepare)
         while True:
             await asyncio.sleep(_LOOK)
             looks += 1
@@ -178,8 +187,9 @@ class Voice:
         self.verification.repository.set_trust(trust)
 
     def _alarm(self) -> None:
-        for sentence in self._files[0].alarms() if self._files else ():
-            _log().warning(sentence)
+        for files in self._files or ():
+            for sentence in files.alarms():
+                _log().warning(sentence)
 
     def _tell_lag(self, said: str) -> str:
         """Once for each new trouble of the ledger."""
@@ -188,8 +198,8 @@ class Voice:
             _log().warning("the ledger cannot be written", error=error)
         return error
 
-    def _owner_of(self, account_sid: str) -> str:
-        return self._database.read(lambda store: store.owner_of(account_sid)) or account_sid
+    def _owner_of(self, account_sid: str) -> str | None:
+        return self._database.read(lambda store: store.owner_of(account_sid))
 
     def _remember(self, call: CallToVerify, verdict: Verdict, door: str, source: str) -> None:
         self.ledger.append(_verified(call, verdict, door, source, self._clock.wall()))
@@ -208,7 +218,8 @@ def _verified(call: CallToVerify, verdict: Verdict, door: str, source: str, now:
         reason=verdict.reason or "verified",
         verstat=verdict.verstat,
         case=verdict.case,
-        identity=call.identities[0] if call.identities else "",
+        # All of them: which one decided is the verdict's to say, and a traceback's to check.
+        identity=",".join(call.identities),
         fingerprint=verdict.fingerprint,
     )
 
@@ -221,9 +232,18 @@ def _says_more(found: Trust, held: Trust) -> bool:
     return new.revoked != old.revoked or 2 * new.this_update > old.this_update + old.next_update
 
 
+def _reachable(origin: str) -> str:
+    """A hub that listens on every address is found from its own machine, which is where a
+    sandbox's calls are verified: nobody can fetch a certificate from 0.0.0.0."""
+    return origin.replace("//0.0.0.0:", "//127.0.0.1:").replace("//[::]:", "//[::1]:")
+
+
 def _trunk(settings: TrunkSettings) -> Trunk:
-    """Raises ValueError for a network that is none."""
-    networks = tuple(ipaddress.ip_network(one) for one in settings.networks)
+    """Raises Refused for a network that is none."""
+    try:
+        networks = tuple(ipaddress.ip_network(one) for one in settings.networks)
+    except ValueError as fault:
+        raise Refused(Reason.INVALID_PARAMETER, f"a trunk's network: {fault}") from fault
     return Trunk(
         networks, settings.account_sid, Role(settings.role), settings.attest, settings.trusted
     )

@@ -47,6 +47,9 @@ app.add_typer(audit.audit, name="audit")
 app.command("serve")(serve.serve)
 app.command("migrate")(migrate.migrate)
 app.command("account")(accounts.account)
+app.command("suspend")(accounts.suspend)
+app.command("resume")(accounts.resume)
+app.command("number")(accounts.number)
 
 
 def main() -> None:

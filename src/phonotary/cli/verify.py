@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -28,6 +29,10 @@ def verify(
     chain: Annotated[
         Path | None, typer.Option(help="With --anchors: the chain, instead of fetching it.")
     ] = None,
+    lab: Annotated[
+        list[str] | None,
+        typer.Option(help="With --anchors: fetch from this origin, as http://127.0.0.1:8080, too."),
+    ] = None,
     data: DATA = None,
 ) -> None:
     """Verify one call as the running sandbox does, or by roots of your own.
@@ -40,24 +45,24 @@ def verify(
         asked = {"orig": orig, "dest": ",".join(dest)}
         line = text_of(data, "/stir/v1/text/verify", asked, "\n".join(identities))
     else:
-        line = _by_roots(anchors, chain, orig, dest, identities)
+        from phonotary.shaken.verification import CallToVerify
+
+        call = CallToVerify(orig, tuple(dest), None, identities)
+        line = _by_roots(call, anchors, chain, frozenset(lab or ()))
     typer.echo(line)
     if not line.startswith("TN-Validation-Passed "):
         raise typer.Exit(1)
 
 
-def _by_roots(
-    anchors: Path, chain: Path | None, orig: str, dest: list[str], identities: tuple[str, ...]
-) -> str:
+def _by_roots(call: CallToVerify, anchors: Path, chain: Path | None, lab: frozenset[str]) -> str:
     from phonotary.bootstrap.trusting import certificates_in
     from phonotary.shaken.trust import Trust
-    from phonotary.shaken.verification import CallToVerify
     from phonotary.web.stir_v1.text import verified
 
     trust = Trust(certificates_in(anchors))
-    call = CallToVerify(orig, tuple(dest), None, identities)
-    verdict = _with_chain(call, chain, trust) if chain else asyncio.run(_fetched(call, trust))
-    return verified(verdict).decode()
+    if chain is None:
+        return verified(asyncio.run(_fetched(call, trust, lab))).decode()
+    return verified(_with_chain(call, chain, trust)).decode()
 
 
 def _with_chain(call: CallToVerify, chain: Path, trust: Trust) -> Verdict:
@@ -68,7 +73,8 @@ def _with_chain(call: CallToVerify, chain: Path, trust: Trust) -> Verdict:
     from phonotary.shaken.replays import Replays
     from phonotary.shaken.verification import Pending, Rules, begin, conclude
 
-    now, rules = Clock.wall(), Rules()
+    # Nothing is fetched, so no address is unfit.
+    now, rules = Clock.wall(), Rules(lab=_origins(call.identities))
     found = begin(call, now, rules)
     if not isinstance(found, Pending):
         return found
@@ -80,12 +86,29 @@ def _with_chain(call: CallToVerify, chain: Path, trust: Trust) -> Verdict:
     return conclude(found, dict.fromkeys(found.urls, judged), now, rules, Replays())
 
 
-async def _fetched(call: CallToVerify, trust: Trust) -> Verdict:
+def _origins(identities: tuple[str, ...]) -> frozenset[str]:
+    """Where the headers say that their chains are."""
+    from urllib.parse import urlsplit
+
+    from phonotary.errors import Refused
+    from phonotary.shaken import identity_header
+
+    found = set()
+    for one in identities:
+        with suppress(Refused, ValueError):
+            parts = urlsplit(identity_header.parse(one).info)
+            found.add(f"{parts.scheme}://{parts.netloc}")
+    return frozenset(found)
+
+
+async def _fetched(call: CallToVerify, trust: Trust, lab: frozenset[str]) -> Verdict:
     from phonotary.bootstrap.verifying import VerificationService
     from phonotary.outbound.fetch import Fetcher
     from phonotary.outbound.repository import Repository
+    from phonotary.shaken.verification import Rules
 
-    service = VerificationService(Repository(Fetcher(), trust, Clock.wall), Clock.wall)
+    repository = Repository(Fetcher(lab=lab), trust, Clock.wall)
+    service = VerificationService(repository, Clock.wall, Rules(lab=lab))
     try:
         return await service.verify(call)
     finally:

@@ -9,12 +9,15 @@ from __future__ import annotations
 
 import os
 import signal
+import traceback
 from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
 from types import FrameType
 
 from phonotary.cli import exits
+
+_STOPS = (signal.SIGTERM, signal.SIGINT)
 
 
 def run(count: int, work: Callable[[int], None]) -> int:
@@ -30,13 +33,16 @@ def run(count: int, work: Callable[[int], None]) -> int:
         told = True
         _tell(children, signal.SIGTERM)
 
-    for number in (signal.SIGTERM, signal.SIGINT):
+    for number in _STOPS:
         signal.signal(number, stop)
+    # A child that is told to stop before it has its own handlers would take it for the parent's.
+    signal.pthread_sigmask(signal.SIG_BLOCK, _STOPS)
     for place in range(count):
         child = os.fork()
         if child == 0:
             _worker(partial(work, place))
         children.add(child)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, _STOPS)
     failed = 0
     while children:
         child, status = os.wait()
@@ -52,11 +58,15 @@ def _worker(work: Callable[[], None]) -> None:
     """Never returns: what the parent would do next is not for its children."""
     code = 1
     try:
-        signal.signal(signal.SIGTERM, signal.SIG_DFL)
-        signal.signal(signal.SIGINT, signal.SIG_DFL)
+        for number in _STOPS:
+            signal.signal(number, signal.SIG_DFL)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, _STOPS)
         code = exits.code_of(work)
     except SystemExit as end:
         code = end.code if isinstance(end.code, int) else 1
+    except Exception:
+        # Nothing above a child prints it.
+        traceback.print_exc()
     finally:
         os._exit(code)
 

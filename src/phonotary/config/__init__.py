@@ -19,8 +19,9 @@ class ProviderFiles:
     """A PEM file, or a ``pkcs11:`` URI (RFC 7512)."""
     x5u: str
     """Where verifiers fetch the chain; ``{fingerprint}`` stands for the certificate's."""
-    accounts: frozenset[str] = frozenset()
-    """The top accounts it serves; empty: all, which only a hub's one provider may."""
+    accounts: frozenset[str] | None = None
+    """The accounts it serves, with their subaccounts; None: all, which only a hub's one provider
+    may. An empty list is nobody."""
 
 
 @dataclass(frozen=True, slots=True)

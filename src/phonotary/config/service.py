@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import tomllib
 from collections.abc import Callable, Mapping
 from dataclasses import fields
@@ -19,6 +20,7 @@ from phonotary.config import (
 )
 
 MOST_WORKERS = 256
+_ACCOUNT = re.compile("AC[0-9a-fA-F]{32}")
 
 
 def _whole(text: str) -> int:
@@ -150,17 +152,50 @@ def _row(kind: Any, name: str, row: Any) -> Any:
     unknown = sorted(set(row) - set(known))
     if unknown:
         raise ValueError(f"a [[{name}]] has settings nobody reads: {', '.join(unknown)}")
+    given = {key: _SHAPES[key](value) for key, value in row.items()}
     try:
-        return kind(**{key: _SHAPES.get(key, str)(value) for key, value in row.items()})
+        return kind(**given)
     except TypeError as error:
         raise ValueError(f"a [[{name}]] lacks a setting: {error}") from error
 
 
+def _text_of(value: Any) -> str:
+    if not isinstance(value, str) or not value:
+        raise ValueError(f"{value!r} is not a text")
+    return value
+
+
+def _truth(value: Any) -> bool:
+    if not isinstance(value, bool):
+        raise ValueError(f"{value!r} is neither true nor false, written without quotes")
+    return value
+
+
+def _texts(value: Any) -> tuple[str, ...]:
+    if not isinstance(value, list):
+        raise ValueError(f"{value!r} is not a list; write it in brackets")
+    return tuple(_text_of(one) for one in value)
+
+
+def _account(value: Any) -> str:
+    if not _ACCOUNT.fullmatch(_text_of(value)):
+        raise ValueError(f"{value} is no account's SID")
+    return str(value)
+
+
+def _accounts(value: Any) -> frozenset[str]:
+    return frozenset(_account(one) for one in _texts(value))
+
+
 _SHAPES: dict[str, Callable[[Any], Any]] = {
-    "chain": Path,
-    "accounts": frozenset,
-    "networks": tuple,
+    "chain": lambda value: Path(_text_of(value)),
+    "name": _text_of,
+    "key": _text_of,
+    "x5u": _text_of,
+    "accounts": _accounts,
+    "account_sid": _account,
+    "networks": _texts,
     "role": _one_of("authenticate", "verify", "both", "diverting"),
     "attest": _one_of("A", "B", "C"),
-    "trusted": bool,
+    "trusted": _truth,
 }

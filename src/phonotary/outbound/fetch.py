@@ -73,6 +73,10 @@ class Fetcher:
         self._tls = tls
         self._made: httpx.AsyncClient | None = None
 
+    def prepare(self) -> None:
+        """Load what the first fetch needs; may be called from another thread."""
+        self._made = self._client
+
     @property
     def _client(self) -> httpx.AsyncClient:
         """Made for the first fetch: to load httpx and the system's roots is a tenth of a start."""

@@ -15,7 +15,7 @@ class Standing:
     Every flag answers "do we know this to be so?": what cannot be established is False, because
     an unknown must never raise an attestation. The number itself is not in it, so that one object
     serves all numbers of a customer that stand alike: whoever finds a standing compares the number
-    and the caller, digit for digit, with those it was kept for (:mod:`phonotary.shaken.directory`).
+    and the caller, digit for digit, with those it was kept for (:mod:`phonotary.directory`).
     """
 
     account_sid: str | None

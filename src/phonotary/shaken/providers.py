@@ -21,9 +21,9 @@ class Provider:
 
     name: str
     credential: SigningCredential
-    accounts: frozenset[str] = frozenset()
-    """The top accounts it serves, with their subaccounts; empty: every account of this hub, which
-    only a hub's one provider may."""
+    accounts: frozenset[str] | None = None
+    """The accounts it serves, with their subaccounts; None: every account of this hub, which only
+    a hub's one provider may."""
 
 
 class Providers:
@@ -35,9 +35,9 @@ class Providers:
         self._by_account: dict[str, Provider] = {}
         self._everyone: Provider | None = None
         for provider in self._all:
-            if not provider.accounts:
+            if provider.accounts is None:
                 self._everyone = self._alone(provider)
-            for account in provider.accounts:
+            for account in provider.accounts or ():
                 if account in self._by_account:
                     raise _refused(f"account {account} is given to two providers")
                 self._by_account[account] = provider
@@ -47,9 +47,14 @@ class Providers:
             raise _refused(f"provider {provider.name} lists no accounts and is not the only one")
         return provider
 
-    def credential_of(self, top_account_sid: str) -> SigningCredential:
-        """Raises Refused (FORBIDDEN) where no provider signs for that account."""
-        provider = self._by_account.get(top_account_sid, self._everyone)
+    def credential_of(self, account_sid: str, top_account_sid: str) -> SigningCredential:
+        """What was said of the account itself, else of its parent. Raises Refused (FORBIDDEN)
+        where no provider signs for it."""
+        provider = (
+            self._by_account.get(account_sid)
+            or self._by_account.get(top_account_sid)
+            or self._everyone
+        )
         if provider is None:
             raise Refused(
                 Reason.FORBIDDEN,

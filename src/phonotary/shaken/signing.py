@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -131,6 +131,8 @@ def signing_request(
         raise InvalidClaim("attest", "it is none of A, B and C")
     if not dest:
         raise InvalidClaim("dest", "it names no number")
+    if len(dest) > passport.MAX_DESTS:
+        raise InvalidClaim("dest", f"it names more than {passport.MAX_DESTS} numbers")
     return SigningRequest(
         caller_sid=caller_sid,
         orig_tn=canonical(orig, "orig"),
@@ -147,7 +149,7 @@ def sign_call(
     now: Instant,
     origid: str,
     *,
-    rich: Mapping[str, Any] | None = None,
+    rich: Callable[[], Mapping[str, Any] | None] | None = None,
     deterministic: bool = False,
 ) -> SignedCall:
     """Decide the attestation and sign the call with it.
@@ -155,7 +157,7 @@ def sign_call(
     ``standing`` must be what was found for exactly this number and caller: whoever finds it
     compares both, for one object serves all numbers that stand alike. ``now`` is whole seconds
     since 1970; ``origid`` is the call's UUID (RFC 8588 section 5), signed as written. ``rich``
-    holds further claims (``rcd``, ``rcdi``, ``crn``), which are signed with an A only: a name
+    gives further claims (``rcd``, ``rcdi``, ``crn``); it is asked for an A only, for a name that
     nobody stands for is not shown. Raises InvalidClaim for ``iat`` or ``origid``, Refused as
     :func:`attestation.decide` does, and CredentialOutOfDate when the certificate does not cover
     both now and iat.
@@ -171,8 +173,8 @@ def sign_call(
     payload = passport.shaken_payload(
         decision.level, request.dest_tns, request.iat, request.orig_tn, origid
     )
-    if rich and decision.level is Level.A:
-        payload = passport.canonical({**msgspec.json.decode(payload), **rich})
+    if rich is not None and decision.level is Level.A:
+        payload = passport.canonical({**msgspec.json.decode(payload), **(rich() or {})})
     token = passport.sign(payload, credential.key, credential.x5u, deterministic=deterministic)
     identity = identity_header.emit(token, credential.x5u)
     return SignedCall(identity, decision, origid, payload, credential.fingerprint)

@@ -38,6 +38,15 @@ _PRAGMAS = (
 _NOT_UNIQUE = {"23505", "SQLITE_CONSTRAINT_UNIQUE", "SQLITE_CONSTRAINT_PRIMARYKEY"}
 # PostgreSQL: serialization failure and deadlock. Whoever is told so may simply try again.
 _TRY_AGAIN = {"40001", "40P01"}
+# Whoever asks is a caller that waits, and the event loop with it: a server that is away, or a
+# table that somebody has locked, is UNAVAILABLE after a moment.
+_POSTGRESQL_PATIENCE = 5
+_POSTGRESQL = {
+    "connect_timeout": _POSTGRESQL_PATIENCE,
+    "tcp_user_timeout": _POSTGRESQL_PATIENCE * 1000,
+    "options": f"-c lock_timeout={_POSTGRESQL_PATIENCE * 1000}",
+}
+_ONE_MOMENT = "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY"
 _TRIES = 4
 # Milliseconds to wait for another process's lock on the SQLite file.
 _AT_START, _WHILE_SERVING = 10_000, 50
@@ -88,7 +97,13 @@ class Database:
             self._to_write, self._to_read = (kept.transaction for kept in self._kept)
         else:
             self._writer = create_engine(
-                url, pool_size=pool_size, max_overflow=0, pool_pre_ping=True, **options
+                url,
+                pool_size=pool_size,
+                max_overflow=0,
+                pool_pre_ping=True,
+                pool_timeout=_POSTGRESQL_PATIENCE,
+                connect_args=_POSTGRESQL,
+                **options,
             )
             self._reader = self._writer
             self._to_write = self._to_read = self._writer.begin
@@ -145,9 +160,13 @@ class Database:
                 for listener in self.listeners:
                     listener(subjects)
 
-    def read(self, work: Callable[[SqlStore], T]) -> T:
+    def read(self, work: Callable[[SqlStore], T], *, one_moment: bool = False) -> T:
+        """``one_moment``: every statement of the work sees the same state, which SQLite's readers
+        do anyway and PostgreSQL's only when they are told to."""
         try:
             with self.reading() as store:
+                if one_moment and not self.is_sqlite:
+                    store.connection.exec_driver_sql(_ONE_MOMENT)
                 return work(store)
         except (DataError, OperationalError) as error:
             refused = _refused(error)

@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 
 from sqlalchemy import Connection, Table, bindparam, func, insert, select, text
 
+from phonotary.access import accounts
 from phonotary.access.accounts import Account, Key
 from phonotary.clock import Clock, Instant
 from phonotary.events import Job, StatusChanged
@@ -150,7 +151,9 @@ class SqlStore:
 
     def is_active(self, account_sid: str) -> bool:
         account = self.accounts.get(account_sid)
-        return account is not None and account.status == "active"
+        if account is None:
+            return False
+        return accounts.is_active(account, self.accounts.get(account.owner_account_sid))
 
     def move(self, before: r.Bundle, after: r.Bundle) -> bool:
         return self.bundles.replace_if(after, status=before.status)

@@ -16,6 +16,8 @@ from phonotary.trusthub.store import Store
 # How many records are asked for by their SIDs in one question.
 _AT_ONCE = 500
 
+BUSINESS_INFORMATION = "customer_profile_business_information"
+
 
 @dataclass(frozen=True, slots=True)
 class NumberStanding:
@@ -146,10 +148,13 @@ def _vouching_since(store: Store, product: Bundle, number: Number) -> Instant:
 
 
 def business_name(store: Store, profile: Bundle) -> str | None:
-    """The legal name in a profile's business information."""
+    """The legal name in a profile's business information. Other end users may hold attributes of
+    any name, and nobody has vetted those."""
     for assignment in store.entity_assignments.all(bundle_sid=profile.sid):
         end_user = store.end_users.get(assignment.object_sid)
-        if end_user and end_user.attributes.get("business_name"):
+        if end_user is None or end_user.type != BUSINESS_INFORMATION:
+            continue
+        if end_user.attributes.get("business_name"):
             return str(end_user.attributes["business_name"])
     return None
 

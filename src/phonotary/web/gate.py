@@ -8,7 +8,9 @@ from collections.abc import Callable, Mapping
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from phonotary import sids
+from sqlalchemy.exc import OperationalError
+
+from phonotary import clock, sids
 from phonotary.access import accounts
 from phonotary.access.accounts import Account
 from phonotary.errors import Reason, Refused
@@ -36,11 +38,19 @@ def is_key(headers: Mapping[bytes, bytes]) -> bool:
 class Gate:
     """Authenticates requests, remembering good credentials for two seconds."""
 
-    def __init__(self, database: Database, wall: Callable[[], int], token_secret: str) -> None:
+    def __init__(
+        self,
+        database: Database,
+        wall: Callable[[], int],
+        token_secret: str,
+        monotonic: Callable[[], float] = clock.monotonic,
+    ) -> None:
         self._database = database
         self._wall = wall
+        self._monotonic = monotonic
         self._token_secret = token_secret
-        self._known: dict[bytes, tuple[int, Account]] = {}
+        self._known: dict[bytes, tuple[float, Account]] = {}
+        self._forgotten = 0
 
     # The JOSE library is loaded with the first token: most starts never see one.
 
@@ -52,19 +62,28 @@ class Gate:
 
     def forget(self) -> None:
         """Called when an account or a key changed here: the next request asks the store again."""
+        self._forgotten += 1
         self._known.clear()
 
     def authenticate(self, headers: Mapping[bytes, bytes]) -> Account:
         """The calling account, or Refused(NOT_AUTHENTICATED)."""
         credentials = headers.get(b"authorization", b"")
         known = self._known.get(credentials)
-        now = self._wall()
+        # A wall clock that is put back would make two seconds last for hours.
+        now = self._monotonic()
         if known is not None and known[0] > now:
             return known[1]
-        account = self._ask(credentials.decode("latin-1"), now)
+        forgotten = self._forgotten
+        try:
+            account = self._ask(credentials.decode("latin-1"), self._wall())
+        except OperationalError as error:
+            raise Refused(
+                Reason.UNAVAILABLE, "Credentials cannot be checked now; try again"
+            ) from error
         if len(self._known) >= _REMEMBERED:
             self._known.clear()
-        self._known[credentials] = (now + _TTL, account)
+        if forgotten == self._forgotten:
+            self._known[credentials] = (now + _TTL, account)
         return account
 
     def _ask(self, credentials: str, now: int) -> Account:
@@ -97,9 +116,9 @@ class Gate:
         with self._database.reading() as store:
             key = store.key(str(claims.get("sub")))
             account = store.account(key.account_sid) if key else None
-        if account is None:
-            raise refused
-        return accounts.active(account)
+            if account is None:
+                raise refused
+            return accounts.active(store, account)
 
     def token(self, client_id: str, client_secret: str) -> dict[str, Any]:
         """OAuth 2.0 client credentials: an access token that clients can read ``exp`` from."""

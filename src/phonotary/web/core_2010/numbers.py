@@ -61,6 +61,12 @@ def _settings(form: dict[str, Any]) -> dict[str, Any]:
 
 
 def _buy(call: Call, kind: str | None) -> Number:
+    if not call.hub.settings.sandbox:
+        # The sandbox's numbers are arithmetic. Whoever could take any number in a service could
+        # have its calls attested A; there, the operator grants those it has (phonotary number).
+        raise Refused(
+            Reason.NUMBER_NOT_AVAILABLE, "Numbers of this service are granted by its operator"
+        )
     form = _settings(dict(call.form))
     area = form.pop("area_code", None)
     if "phone_number" not in form:

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
-from phonotary.shaken.directory import Directory
+from phonotary.directory import Directory
 from phonotary.shaken.ports import Standing
 
 NOW = 1_790_000_000
@@ -59,7 +59,7 @@ class AgainstADict(RuleBasedStateMachine):
 
     def __init__(self) -> None:
         super().__init__()
-        self.directory = Directory(capacity=20, records=4)
+        self.directory: Directory[Standing] = Directory(capacity=20, records=4)
         self.model: dict[tuple[str, str], Standing] = {}
 
     @rule(tn=st.sampled_from(NUMBERS), caller=st.sampled_from(CALLERS), given=standings)
@@ -103,7 +103,7 @@ TestAgainstADict.settings = settings(max_examples=60, stateful_step_count=60, de
 
 
 def test_what_is_kept_is_found_for_that_number_and_that_caller_only() -> None:
-    directory = Directory(100)
+    directory: Directory[Standing] = Directory(100)
     assert directory.put("+14155550100", "AC1", standing(), 0)
     assert directory.get("+14155550100", "AC1", NOW) == standing()
     assert directory.get("+14155550100", "AC2", NOW) is None
@@ -111,7 +111,7 @@ def test_what_is_kept_is_found_for_that_number_and_that_caller_only() -> None:
 
 
 def test_two_callers_of_one_number_are_kept_side_by_side() -> None:
-    directory = Directory(100)
+    directory: Directory[Standing] = Directory(100)
     directory.put("+14155550100", "AC1", standing("Owl"), 0)
     directory.put("+14155550100", "AC2", standing("Elk"), 0)
     found = [directory.get("+14155550100", caller, NOW) for caller in ("AC1", "AC2")]
@@ -126,7 +126,7 @@ def test_two_callers_of_one_number_are_kept_side_by_side() -> None:
      "+-1415", "+\u0661\u0662\u0663", "+1" + "0" * 15, "+1415*", "+" + "9" * 5000],
 )  # fmt: skip
 def test_what_is_not_a_number_and_its_digits_is_not_kept(tn: str) -> None:
-    directory = Directory(100)
+    directory: Directory[Standing] = Directory(100)
     directory.put("+14155550100", "AC1", standing(), 0)
     directory.put("+1415", "AC1", standing(), 0)
     assert directory.put(tn, "AC1", standing(), 0) is None
@@ -135,14 +135,14 @@ def test_what_is_not_a_number_and_its_digits_is_not_kept(tn: str) -> None:
 
 @given(st.from_regex(r"\+?[0-9*#]{1,16}", fullmatch=True))
 def test_no_other_spelling_meets_a_number(tn: str) -> None:
-    directory = Directory(1)
+    directory: Directory[Standing] = Directory(1)
     number = "+14155550100"
     directory.put(number, "AC1", standing(), 0)
     assert (directory.get(tn, "AC1", NOW) is not None) == (tn == number)
 
 
 def test_numbers_that_stand_alike_share_one_record() -> None:
-    directory = Directory(1000)
+    directory: Directory[Standing] = Directory(1000)
     for last in range(100):
         directory.put(f"+1415555{last:04}", "AC1", standing(), 0)
     assert len(directory) == 1
@@ -151,7 +151,7 @@ def test_numbers_that_stand_alike_share_one_record() -> None:
 
 
 def test_one_change_ends_the_standing_of_all_numbers_that_rest_on_it() -> None:
-    directory = Directory(1000)
+    directory: Directory[Standing] = Directory(1000)
     for last in range(100):
         on = standing(depends_on=frozenset({"BU1" if last % 2 else "BU2"}))
         directory.put(f"+1415555{last:04}", "AC1", on, 0)
@@ -161,7 +161,7 @@ def test_one_change_ends_the_standing_of_all_numbers_that_rest_on_it() -> None:
 
 
 def test_what_was_read_before_a_change_is_not_kept_after_it() -> None:
-    directory = Directory(100)
+    directory: Directory[Standing] = Directory(100)
     on = standing(depends_on=frozenset({"BU1"}))
     epoch = directory.epoch
     directory.change({"BU1"})
@@ -172,21 +172,21 @@ def test_what_was_read_before_a_change_is_not_kept_after_it() -> None:
 
 @pytest.mark.parametrize("told", ["+14155550100", "BU1", "*"])
 def test_a_late_reading_loses_to_each_kind_of_change(told: str) -> None:
-    directory = Directory(100)
+    directory: Directory[Standing] = Directory(100)
     directory.change({told})
     on = standing(depends_on=frozenset({"BU1"}))
     assert directory.put("+14155550100", "AC1", on, 0) is None
 
 
 def test_a_change_of_something_else_does_not_keep_a_reading_out() -> None:
-    directory = Directory(100)
+    directory: Directory[Standing] = Directory(100)
     directory.change({"BU7", "+14155550199"})
     on = standing(depends_on=frozenset({"BU1"}))
     assert directory.put("+14155550100", "AC1", on, 0)
 
 
 def test_a_reading_older_than_the_changes_remembered_is_not_kept() -> None:
-    directory = Directory(100)
+    directory: Directory[Standing] = Directory(100)
     for number in range(2000):
         directory.change({f"BU{number + 10}"})
     assert directory.put("+14155550100", "AC1", standing(), 0) is None
@@ -194,14 +194,14 @@ def test_a_reading_older_than_the_changes_remembered_is_not_kept() -> None:
 
 
 def test_a_standing_ends_by_the_clock() -> None:
-    directory = Directory(100)
+    directory: Directory[Standing] = Directory(100)
     directory.put("+14155550100", "AC1", standing(until=NOW + 10), 0)
     assert directory.get("+14155550100", "AC1", NOW + 9) is not None
     assert directory.get("+14155550100", "AC1", NOW + 10) is None
 
 
 def test_without_the_feed_a_standing_is_told_as_not_fresh_and_comes_back_as_it_was() -> None:
-    directory = Directory(100)
+    directory: Directory[Standing] = Directory(100, stale=lambda kept: replace(kept, fresh=False))
     directory.put("+14155550100", "AC1", standing(), 0)
     stale = directory.get("+14155550100", "AC1", NOW, fresh=False)
     assert stale == replace(standing(), fresh=False)
@@ -210,7 +210,7 @@ def test_without_the_feed_a_standing_is_told_as_not_fresh_and_comes_back_as_it_w
 
 
 def test_a_full_directory_forgets_some_and_mistakes_none() -> None:
-    directory = Directory(100, records=50)
+    directory: Directory[Standing] = Directory(100, records=50)
     kept = {f"+1415555{n:04}": standing(f"business {n % 60}") for n in range(3000)}
     for tn, each in kept.items():
         directory.put(tn, "AC1", each, 0)
@@ -221,7 +221,7 @@ def test_a_full_directory_forgets_some_and_mistakes_none() -> None:
 
 
 def test_records_that_ended_make_room_for_new_ones_without_end() -> None:
-    directory = Directory(100, records=20)
+    directory: Directory[Standing] = Directory(100, records=20)
     for n in range(5000):
         tn, on = f"+1415555{n:04}", standing(f"b{n}", frozenset({f"BU{n}"}))
         directory.put(tn, "AC1", on, directory.epoch)
@@ -233,7 +233,7 @@ def test_records_that_ended_make_room_for_new_ones_without_end() -> None:
 
 def test_threads_that_meet_in_it_never_see_anothers_record() -> None:
     # A bucket or two and hardly any records: every slot is taken, retired and used again all along.
-    directory = Directory(capacity=8, records=8)
+    directory: Directory[Standing] = Directory(capacity=8, records=8)
     wrong: list[Standing] = []
     over = threading.Event()
 
@@ -268,7 +268,7 @@ def test_threads_that_meet_in_it_never_see_anothers_record() -> None:
 @pytest.mark.parametrize("apart", [10_000, 100_000, 10_000_000])
 def test_most_numbers_of_a_full_inventory_are_kept(apart: int) -> None:
     # As providers hold them: blocks of consecutive numbers that begin evenly apart.
-    directory = Directory(20_000)
+    directory: Directory[Standing] = Directory(20_000)
     block = [f"+{14152000000 + each * apart + n}" for each in range(400) for n in range(50)]
     for tn in block:
         directory.put(tn, "AC1", standing(), 0)

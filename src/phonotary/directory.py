@@ -1,10 +1,11 @@
-"""The standings of the numbers that call, kept in memory: bounded, exact, forgotten when changed.
+"""What is known of numbers, kept in memory: bounded, exact, forgotten when changed.
 
-Numbers lie in a table of buckets, eight to a bucket, in two compact arrays: the digits of the
-number, and which record it stands by. All numbers of a customer that stand alike share one record,
-so a number costs at most 24 bytes (twice the slots of its capacity, 12 bytes each) and memory is
-taken only where numbers lie. A full bucket forgets one of its numbers; nothing is ever moved, so
-no call waits while a table grows.
+Standings for the signing room and names for the dips lie in directories of their own. Numbers lie
+in a table of buckets, eight to a bucket, in two compact arrays: the digits of the number, and which
+record it has. All numbers of a customer of which the same is known share one record, so a number
+costs at most 24 bytes (twice the slots of its capacity, 12 bytes each) and memory is taken only
+where numbers lie. A full bucket forgets one of its numbers; nothing is ever moved, so no call waits
+while a table grows.
 """
 
 from __future__ import annotations
@@ -12,11 +13,10 @@ from __future__ import annotations
 import mmap
 import threading
 from collections import deque
-from collections.abc import Iterable
-from dataclasses import replace
+from collections.abc import Callable, Hashable, Iterable
+from typing import Generic, Protocol, TypeVar
 
 from phonotary.clock import Instant
-from phonotary.shaken.ports import Standing
 
 CAPACITY = 2_000_000
 EVERYTHING = "*"
@@ -31,34 +31,57 @@ _RECENT = 1024
 _SWEPT = 64
 
 
-class _Kept:
-    """One standing of one caller, shared by all numbers that have it."""
+class Record(Hashable, Protocol):
+    """What a directory keeps: a value, equal to others that say the same."""
 
-    __slots__ = ("caller", "stale", "standing", "until", "uses")
+    @property
+    def until(self) -> Instant | None:
+        """The instant at which the clock alone changes it, None for never."""
+        ...
 
-    def __init__(self, caller: str, standing: Standing) -> None:
+    @property
+    def depends_on(self) -> frozenset[str]:
+        """The SIDs of all that was read for it; a change of any ends it. ``*`` is anything."""
+        ...
+
+
+T = TypeVar("T", bound=Record)
+
+
+class _Kept(Generic[T]):
+    """One record of one caller, shared by all numbers that have it."""
+
+    __slots__ = ("caller", "record", "stale", "until", "uses")
+
+    def __init__(self, caller: str, record: T) -> None:
         self.caller = caller
-        self.standing = standing
-        self.until = standing.until
-        self.stale: Standing | None = None
+        self.record = record
+        self.until = record.until
+        self.stale: T | None = None
         """The same, marked as not fresh; made when it is first asked for."""
         self.uses = 0
         """Slots that name this record."""
 
 
-class Directory:
-    """Numbers and callers to standings. Any thread may call it; no call waits for long.
+class Directory(Generic[T]):
+    """Numbers and callers to records. Any thread may call it; no call waits for long.
 
     The safety of it: :meth:`get` answers only where the exact digits and the exact caller are those
-    the standing was kept for. A record's place is given to another one only when no slot names it
+    the record was kept for. A record's place is given to another one only when no slot names it
     any more (slots are counted), so no slot can come to show another customer's record.
     """
 
-    def __init__(self, capacity: int = CAPACITY, records: int | None = None) -> None:
-        """``capacity`` is how many numbers find room; ``records`` how many different standings,
-        half as many unless told."""
+    def __init__(
+        self,
+        capacity: int = CAPACITY,
+        records: int | None = None,
+        stale: Callable[[T], T] | None = None,
+    ) -> None:
+        """``capacity`` is how many numbers find room; ``records`` how many different records, half
+        as many unless told. ``stale`` makes of a record the one that is not fresh."""
         self._buckets = max(1, capacity * 2 // _WAYS)
         self._most = max(16, capacity // 2) if records is None else records
+        self._stale = stale
         self._lock = threading.Lock()
         self._recent: deque[tuple[int, frozenset[str]]] = deque(maxlen=_RECENT)
         self.epoch = 0
@@ -70,27 +93,29 @@ class Directory:
         # Pages of zeros that the system hands out when they are first written to.
         self._keys = memoryview(mmap.mmap(-1, slots * 8)).cast("Q")
         self._values = memoryview(mmap.mmap(-1, slots * 4)).cast("I")
-        self._records: list[_Kept | None] = []
+        self._records: list[_Kept[T] | None] = []
         self._unused: list[int] = []
         self._named: dict[int, int] = {}
         """Of dead records: how many slots still name them. Their places wait for that."""
-        self._ids: dict[tuple[str, Standing], int] = {}
+        self._ids: dict[tuple[str, T], int] = {}
         self._by_subject: dict[str, int | set[int]] = {}
         self._swept = 0
         self._victim = 0
         self._turn = 0
 
     def __len__(self) -> int:
-        """How many different standings are kept."""
+        """How many different records are kept."""
         return len(self._ids)
 
-    def get(self, tn: str, caller: str, now: Instant, fresh: bool = True) -> Standing | None:
+    def get(self, tn: str, caller: str, now: Instant, fresh: bool = True) -> T | None:
         """What was kept for exactly this number (``+`` and digits) and this caller; None when
         nothing was, or when the clock has ended it. Without ``fresh`` the answer says that changes
         made elsewhere may be unknown here."""
         key = _key(tn)
-        if not key:
-            return None
+        return self.find(key, caller, now, fresh) if key else None
+
+    def find(self, key: int, caller: str, now: Instant, fresh: bool = True) -> T | None:
+        """The same for whoever has the number's digits as an integer."""
         start = hash((key, key)) % self._buckets * _WAYS
         with self._lock:
             keys = self._keys
@@ -103,11 +128,11 @@ class Directory:
                 return None
         if kept.until is not None and now >= kept.until:
             return None
-        return kept.standing if fresh else _stale(kept)
+        return kept.record if fresh else self._not_fresh(kept)
 
-    def put(self, tn: str, caller: str, standing: Standing, epoch: int) -> Standing | None:
+    def put(self, tn: str, caller: str, record: T, epoch: int) -> T | None:
         """Keep what was read since :attr:`epoch` was ``epoch``: the object that is kept for it,
-        which numbers that stand alike share.
+        which numbers of which the same is known share.
 
         None, and nothing is kept, when a change that arrived meanwhile touches it (the reading may
         be older than the change), when the number is none of ``+`` and one to fifteen digits, and
@@ -117,9 +142,9 @@ class Directory:
         if not key:
             return None
         with self._lock:
-            if self._has_changed_since(epoch, tn, standing):
+            if self._has_changed_since(epoch, tn, record):
                 return None
-            ident = self._record(caller, standing)
+            ident = self._record(caller, record)
             kept = None if ident is None else self._records[ident]
             if ident is None or kept is None:
                 return None
@@ -131,7 +156,7 @@ class Directory:
             self._values[slot] = ident
             if self._named:
                 self._sweep()
-            return kept.standing
+            return kept.record
 
     def change(self, subjects: Iterable[str]) -> None:
         """Forget all that rests on these: SIDs, and numbers with their ``+``."""
@@ -155,21 +180,21 @@ class Directory:
     def forget_all(self) -> None:
         self.change((EVERYTHING,))
 
-    def _has_changed_since(self, epoch: int, tn: str, standing: Standing) -> bool:
+    def _has_changed_since(self, epoch: int, tn: str, record: T) -> bool:
         if epoch == self.epoch:
             return False
-        if EVERYTHING in standing.depends_on or epoch < self.epoch - len(self._recent):
+        if EVERYTHING in record.depends_on or epoch < self.epoch - len(self._recent):
             return True
         for at, told in reversed(self._recent):
             if at <= epoch:
                 return False
-            if tn in told or EVERYTHING in told or not told.isdisjoint(standing.depends_on):
+            if tn in told or EVERYTHING in told or not told.isdisjoint(record.depends_on):
                 return True
         return False
 
-    def _record(self, caller: str, standing: Standing) -> int | None:
-        """The record of this standing, found or made; None when there is no room for one more."""
-        ident = self._ids.get((caller, standing))
+    def _record(self, caller: str, record: T) -> int | None:
+        """Where this record is kept, found or made; None when there is no room for one more."""
+        ident = self._ids.get((caller, record))
         if ident is not None:
             return ident
         if not self._unused and len(self._records) >= self._most:
@@ -179,15 +204,15 @@ class Directory:
             self._sweep()
             if not self._unused:
                 return None
-        kept = _Kept(caller, standing)
+        kept = _Kept(caller, record)
         if self._unused:
             ident = self._unused.pop()
             self._records[ident] = kept
         else:
             ident = len(self._records)
             self._records.append(kept)
-        self._ids[(caller, standing)] = ident
-        for subject in standing.depends_on:
+        self._ids[(caller, record)] = ident
+        for subject in record.depends_on:
             held = self._by_subject.setdefault(subject, ident)
             if isinstance(held, set):
                 held.add(ident)
@@ -201,8 +226,8 @@ class Directory:
         if kept is None:
             return
         self._records[ident] = None
-        del self._ids[(kept.caller, kept.standing)]
-        for subject in kept.standing.depends_on:
+        del self._ids[(kept.caller, kept.record)]
+        for subject in kept.record.depends_on:
             held = self._by_subject[subject]
             if isinstance(held, set):
                 held.discard(ident)
@@ -230,6 +255,12 @@ class Directory:
         else:
             del self._named[ident]
             self._unused.append(ident)
+
+    def _not_fresh(self, kept: _Kept[T]) -> T:
+        if kept.stale is None:
+            assert self._stale is not None, "only who can tell it apart asks without fresh"
+            kept.stale = self._stale(kept.record)
+        return kept.stale
 
     def _start(self, key: int) -> int:
         """The first slot of the number's bucket. Numbers come in blocks whose beginnings lie evenly
@@ -278,9 +309,3 @@ def _key(tn: str) -> int:
     except ValueError:
         return 0
     return key if f"+{key}" == tn and key < _BEYOND else 0
-
-
-def _stale(kept: _Kept) -> Standing:
-    if kept.stale is None:
-        kept.stale = replace(kept.standing, fresh=False)
-    return kept.stale

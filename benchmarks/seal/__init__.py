@@ -1,0 +1,1 @@
+"""The seal measured beside its peers: OpenSSL in process, secsipidx on HTTP, Kamailio on SIP."""

@@ -1,0 +1,184 @@
+"""Rotation loses no call, and no provider's key ever signs for another's customer."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from phonotary.errors import Reason, Refused
+from phonotary.shaken import issuing
+from phonotary.shaken.signing import CredentialOutOfDate
+from tests.bootstrap.scenes import CA, NOW, OnDisk, Time, credentials
+from tests.outbound import softhsm
+from tests.rooms.office import refused
+
+OWL, ELK, CHILD = "AC" + "1" * 32, "AC" + "2" * 32, "AC" + "3" * 32
+
+
+@pytest.fixture
+def owl(tmp_path: Path) -> OnDisk:
+    return OnDisk(tmp_path / "owl", "709J", frozenset({OWL}))
+
+
+@pytest.fixture
+def elk(tmp_path: Path) -> OnDisk:
+    return OnDisk(tmp_path / "elk", "818H", frozenset({ELK}))
+
+
+def test_a_renewed_pair_is_taken_and_the_old_chain_is_still_served(owl: OnDisk) -> None:
+    chains: dict[str, bytes] = {}
+    held, old = credentials(owl, chains=chains), owl.fingerprint
+    assert not held.look()
+    owl.certified(organisation="Owl Again")
+    assert held(OWL).fingerprint == old
+    assert held.look()
+    credential = held(OWL)
+    assert credential.fingerprint == owl.fingerprint != old
+    assert credential.x5u == f"https://certs.example/{owl.fingerprint}.pem"
+    assert chains.keys() == {f"{old}.pem", f"{owl.fingerprint}.pem"}
+    assert chains[f"{owl.fingerprint}.pem"] == owl.chain.read_bytes()
+    assert not held.look()
+
+
+def test_half_of_a_new_pair_is_not_taken_until_its_other_half_is_there(owl: OnDisk) -> None:
+    held, old = credentials(owl), owl.fingerprint
+    owl.next()
+    owl.put(owl.key_file, owl.leaf.key_pem)
+    for _ in range(2):
+        assert not held.look()
+        assert held(OWL).fingerprint == old
+    owl.put(owl.chain, issuing.chain(owl.leaf, CA))
+    assert held.look()
+    assert held(OWL).fingerprint == owl.fingerprint
+
+
+@pytest.mark.parametrize("kept", [0, 20, 400, -300, -30])
+def test_a_file_that_breaks_off_is_not_taken(owl: OnDisk, kept: int) -> None:
+    held, old = credentials(owl), owl.fingerprint
+    owl.next(public_key=owl.leaf.private_key.public_key())
+    whole = issuing.chain(owl.leaf, CA)
+    owl.put(owl.chain, whole[:kept])
+    assert not held.look()
+    assert held(OWL).fingerprint == old
+    owl.put(owl.chain, whole)
+    assert held.look()
+
+
+def test_files_that_go_away_or_hold_something_else_change_nothing(owl: OnDisk) -> None:
+    held = credentials(owl)
+    before = held(OWL)
+    owl.chain.unlink()
+    looks = [held.look() for _ in range(3)]
+    owl.put(owl.chain, b"<html>")
+    looks += [held.look() for _ in range(3)]
+    assert not any(looks)
+    assert held(OWL) is before
+
+
+def test_what_could_not_be_taken_is_said_once_for_each_state_of_the_files(
+    owl: OnDisk, capsys: pytest.CaptureFixture[str]
+) -> None:
+    held = credentials(owl)
+    capsys.readouterr()
+    for content in (b"<html>", b""):
+        owl.put(owl.chain, content)
+        for _ in range(3):
+            held.look()
+    said = capsys.readouterr()
+    assert (said.out + said.err).count("stay as they were") == 2
+
+
+def test_an_expired_certificate_signs_nothing(owl: OnDisk) -> None:
+    time = Time()
+    held = credentials(owl, time=time)
+    assert held.alarms() == []
+    time.now = held(OWL).not_after
+    with pytest.raises(CredentialOutOfDate):
+        held(OWL)
+    assert "709J: The certificate has run out" in held.alarms()[0]
+    owl.certified(time.now)
+    assert held.look()
+    assert held(OWL).fingerprint == owl.fingerprint
+
+
+@pytest.mark.parametrize("away", [-400, 400])
+def test_a_certificate_that_is_not_valid_does_not_replace_one_that_is(
+    owl: OnDisk, away: int
+) -> None:
+    held, old = credentials(owl), owl.fingerprint
+    owl.certified(NOW + away * issuing.DAY, days=30)
+    assert not held.look()
+    assert held(OWL).fingerprint == old
+
+
+def test_two_thirds_of_the_life_are_told(owl: OnDisk) -> None:
+    owl.certified(days=90)
+    time = Time(NOW + 61 * issuing.DAY)
+    assert "renew it now" in credentials(owl, time=time).alarms()[0]
+
+
+def test_two_providers_are_never_crossed_nor_for_their_subaccounts(
+    owl: OnDisk, elk: OnDisk
+) -> None:
+    held = credentials(owl, elk, owners={CHILD: ELK})
+    for _ in range(2):
+        assert (held(OWL).spc, held(ELK).spc, held(CHILD).spc) == ("709J", "818H", "818H")
+        elk.certified()
+        assert held.look()
+    assert held(CHILD).fingerprint == elk.fingerprint
+    with refused(Reason.FORBIDDEN):
+        held("AC" + "9" * 32)
+
+
+def test_one_providers_broken_files_keep_no_other_from_its_renewal(
+    owl: OnDisk, elk: OnDisk
+) -> None:
+    held, before = credentials(owl, elk), owl.fingerprint
+    owl.put(owl.chain, b"")
+    elk.certified()
+    assert held.look()
+    assert (held(OWL).fingerprint, held(ELK).fingerprint) == (before, elk.fingerprint)
+
+
+def test_a_key_in_an_hsm_signs_and_is_renewed_with_its_certificate(tmp_path: Path) -> None:
+    key = issuing.new_key()
+    owl = OnDisk(tmp_path / "owl", "709J", frozenset({OWL}))
+    owl.certified(key=key)
+    (tmp_path / "hsm").mkdir()
+    with softhsm.plugged(softhsm.made(tmp_path / "hsm", owl.leaf.key_pem)) as token:
+        owl.key_file.unlink()
+        owl.key = token.uri()
+        held = credentials(owl)
+        old = held(OWL)
+        assert old.fingerprint == owl.fingerprint
+        owl.certified(public_key=key.public_key())
+        assert held.look()
+        assert held(OWL).fingerprint == owl.fingerprint != old.fingerprint
+        # A certificate for a key that the module has not is not taken.
+        owl.certified()
+        assert not held.look()
+
+
+@pytest.mark.parametrize(
+    ("spoil", "why"),
+    [
+        (lambda owl: owl.chain.unlink(), "cannot be read: No such file"),
+        (lambda owl: owl.key_file.unlink(), "cannot be read: No such file"),
+        (lambda owl: owl.put(owl.key_file, issuing.leaf(CA, NOW, "709J").key_pem), "not the cert"),
+        (lambda owl: owl.put(owl.chain, CA.pem), "."),
+    ],
+)
+def test_a_service_does_not_start_with_files_that_are_not_right(
+    owl: OnDisk, spoil: object, why: str
+) -> None:
+    spoil(owl)  # type: ignore[operator]
+    with pytest.raises(Refused, match=why) as caught:
+        credentials(owl)
+    assert "PRIVATE" not in str(caught.value)
+
+
+def test_an_account_of_two_providers_is_refused(owl: OnDisk, tmp_path: Path) -> None:
+    twice = OnDisk(tmp_path / "twice", "555A", frozenset({OWL}))
+    with pytest.raises(Refused, match="two providers"):
+        credentials(owl, twice)
