@@ -109,6 +109,7 @@ voice() {
 
 bench() {
     command -v wrk >/dev/null || debian "it makes the load both servers are measured under" wrk
+    command -v cc >/dev/null || debian "the load on the SIP door is a C program" gcc libc6-dev
     command -v node >/dev/null || debian "Prism, the peer in the benchmark, runs on Node" nodejs
     command -v npm >/dev/null || debian "it installs Prism" npm
     say "installing Prism for the benchmark"

@@ -93,4 +93,5 @@ def credentials(
         lambda sid: known.get(sid, sid),
         time or Time(),
         {} if chains is None else chains,
+        settle=0,
     )

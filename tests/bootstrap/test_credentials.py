@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 
 import pytest
 
+from phonotary.bootstrap.credentials import Credentials
 from phonotary.errors import Reason, Refused
 from phonotary.shaken import issuing
 from phonotary.shaken.signing import CredentialOutOfDate
@@ -182,3 +184,15 @@ def test_an_account_of_two_providers_is_refused(owl: OnDisk, tmp_path: Path) -> 
     twice = OnDisk(tmp_path / "twice", "555A", frozenset({OWL}))
     with pytest.raises(Refused, match="two providers"):
         credentials(owl, twice)
+
+
+def test_a_new_chain_is_served_before_it_signs(tmp_path: Path) -> None:
+    owl, chains = OnDisk(tmp_path / "owl", "709J"), dict[str, bytes]()
+    service = Credentials([owl.files], lambda sid: sid, Time(), chains, settle=0.1)
+    before = service("AC1").fingerprint
+    owl.certified()
+    assert not service.look()
+    assert (f"{owl.fingerprint}.pem" in chains, service("AC1").fingerprint) == (True, before)
+    time.sleep(0.11)
+    assert service.look()
+    assert service("AC1").fingerprint == owl.fingerprint

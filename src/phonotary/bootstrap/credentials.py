@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, MutableMapping
 from pathlib import Path
 from typing import Any
 
-from phonotary import report
+from phonotary import clock, report
 from phonotary.bootstrap.files import Followed, pem
 from phonotary.clock import Instant
 from phonotary.config import ProviderFiles
@@ -21,6 +21,10 @@ from phonotary.shaken.certificates import SigningCredential
 from phonotary.shaken.laboratory import terms
 from phonotary.shaken.providers import Provider, Providers
 from phonotary.shaken.signing import CredentialOutOfDate
+
+
+SETTLE = 1.2
+"""Seconds for which a new chain is served before it signs: longer than between two looks."""
 
 
 class OwnerOf:
@@ -49,13 +53,15 @@ class Credentials:
         owner_of: Callable[[str], str | None],
         now: Callable[[], Instant],
         chains: MutableMapping[str, bytes],
+        settle: float = SETTLE,
     ) -> None:
         """``chains`` is the certificate repository's: a chain stays in it when its successor
-        signs, for calls signed with it are still under way. Raises Refused where a file is not
+        signs, for calls signed with it are still under way; and it is in it ``settle`` seconds
+        before it signs, for every worker looks for itself. Raises Refused where a file is not
         what it should be."""
         self._owner_of = OwnerOf(owner_of)
         self._now = now
-        self._pairs = tuple(_Pair(each, now, chains) for each in providers)
+        self._pairs = tuple(_Pair(each, now, chains, settle) for each in providers)
         self._providers = self._together()
 
     def __call__(self, account_sid: str) -> SigningCredential:
@@ -100,17 +106,27 @@ class _Pair:
         files: ProviderFiles,
         now: Callable[[], Instant],
         chains: MutableMapping[str, bytes],
+        settle: float,
     ) -> None:
+        self._settle = settle
+        self._next: tuple[float, SigningCredential] | None = None
         self.files = files
         self._now = now
         self._chains = chains
         # A key in a hardware module is no file: it is looked up again with its certificate.
         paths = [files.chain] if keys.in_hsm(files.key) else [files.chain, Path(files.key)]
         self._followed = Followed(paths, f"the certificate and key of {files.name}")
-        self._take(*self._read())
+        credential, chain = self._read()
+        self._publish(credential, chain)
+        self.credential = credential
 
     def look(self) -> bool:
-        return self._followed.look(self._renew)
+        """Whether another credential signs from now on."""
+        self._followed.look(self._renew)
+        if self._next is None or clock.monotonic() < self._next[0]:
+            return False
+        self.credential, self._next = self._next[1], None
+        return True
 
     def _renew(self) -> None:
         credential, chain = self._read()
@@ -120,7 +136,8 @@ class _Pair:
                 Reason.INVALID_PARAMETER,
                 f"the certificate in {self.files.chain} is not valid now, and the one in use is",
             )
-        self._take(credential, chain)
+        self._publish(credential, chain)
+        self._next = clock.monotonic() + self._settle, credential
 
     def _read(self) -> tuple[SigningCredential, bytes]:
         chain = pem(self.files.chain)
@@ -128,12 +145,10 @@ class _Pair:
         x5u = self.files.x5u.replace("{fingerprint}", print_)
         return certificates.load_credential(chain, keys.key_from(self.files.key), x5u), chain
 
-    def _take(self, credential: SigningCredential, chain: bytes) -> None:
+    def _publish(self, credential: SigningCredential, chain: bytes) -> None:
         for finding in lint.lint(chain, self._now()):
             _log().warning("certificate lint", provider=self.files.name, finding=str(finding))
-        # Served before it signs, so that nobody asks for it too early.
         self._chains[f"{credential.fingerprint}.pem"] = chain
-        self.credential = credential
 
 
 def _valid(credential: SigningCredential, now: Instant) -> bool:
