@@ -14,7 +14,7 @@ import uvicorn
 import uvloop
 from uvicorn.lifespan.off import LifespanOff
 
-from phonotary.web import lean
+from phonotary.web import lean, patience
 from phonotary.web.stir_v1 import MAX_BODY, Answer, Door, Headers
 from tests.web.stir import SAMPLE, Services, parsed
 
@@ -551,3 +551,63 @@ def test_an_upgrade_is_answered_and_then_the_connection_closed(run: Run) -> None
             assert await client.closed() == b""
 
     run(work())
+
+
+@pytest.mark.parametrize("said", [b"", b"POST /st", b"GET /elsewhere HTTP/1.1\r\nHost: a\r\n"])
+def test_a_client_that_does_not_say_what_it_wants_is_hung_up_on(
+    run: Run, monkeypatch: pytest.MonkeyPatch, said: bytes
+) -> None:
+    monkeypatch.setattr(patience, "HEAD_SECONDS", 0.2)
+
+    async def work() -> None:
+        async with serving(echoed) as server:
+            silent, working = await server.client(), await server.client()
+            silent.send(said)
+            working.send(b"GET /elsewhere HTTP/1.1\r\nHost: a\r\n\r\n")
+            assert (await working.answers(1))[0][0] == 200
+            assert await silent.closed() == b""
+
+    run(work())
+
+
+def test_a_letter_at_a_time_is_no_way_to_stay(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(patience, "HEAD_SECONDS", 0.3)
+
+    async def work() -> None:
+        async with serving(echoed) as server:
+            slow = await server.client()
+            sent = 0
+            for letter in b"GET /elsewhere HTTP/1.1" * 2:
+                if slow.reader.at_eof() or slow.writer.is_closing():
+                    break
+                slow.send(bytes([letter]))
+                sent += 1
+                with suppress(TimeoutError, ConnectionError):
+                    await asyncio.wait_for(slow.reader.read(1), 0.05)
+            assert 1 <= sent < 40
+
+    run(work())
+
+
+def test_no_more_connections_are_taken_than_there_is_room_for(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(patience, "CONNECTIONS", 2)
+
+    async def work() -> None:
+        async with serving(echoed) as server:
+            first, _ = await server.client(), await server.client()
+            await asyncio.sleep(0.02)
+            third = await server.client()
+            with suppress(ConnectionError):
+                assert await third.closed() == b""
+            first.send(b"GET /elsewhere HTTP/1.1\r\nHost: a\r\n\r\n")
+            assert (await first.answers(1))[0][0] == 200
+
+    run(work())
+
+
+def echoed(
+    method: str, target: str, headers: Headers, body: bytes, source: str
+) -> Awaitable[Answer]:
+    return echo(headers)

@@ -17,6 +17,7 @@ from typing import Any
 
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
+from phonotary.web.patience import Patience
 from phonotary.web.stir_v1.answers import MAX_BODY, Answer, Door
 
 MAX_HEAD = 65_536
@@ -42,7 +43,7 @@ def protocol(door: Door, prefix: str = "/stir/v1/") -> type[HttpToolsProtocol]:
     MAX_BODY. The client's address is the connection's: no header is believed about it.
     """
     parts = {"_door": staticmethod(door), "_prefix": prefix.encode()}
-    return type("LeanProtocol", (_LeanProtocol,), parts)
+    return type("LeanProtocol", (Patience, _LeanProtocol), parts)
 
 
 class _Request:

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from asyncio import Transport
 from typing import Any
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
+from phonotary.web.patience import Patience
 
-class AbortableProtocol(HttpToolsProtocol):
+
+class AbortableProtocol(Patience, HttpToolsProtocol):
     """Puts the connection's ``abort`` into each request's ``scope["state"]``."""
 
-    def connection_made(self, transport: Transport) -> None:  # type: ignore[override]
+    def connection_made(self, transport: Any) -> None:
         super().connection_made(transport)
         state: dict[str, Any] = {**self.app_state, "phonotary.abort": transport.abort}
         self.app_state = state
