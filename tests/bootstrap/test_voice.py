@@ -64,7 +64,7 @@ def test_a_sandboxs_certificate_is_where_it_can_be_fetched_from(
 @pytest.mark.parametrize("network", ["127.0.0.1/8", "10.0.0.0/33", "owl.example", ""])
 def test_a_trunk_whose_network_is_none_is_named(database: Database, network: str) -> None:
     with pytest.raises(Refused, match="a trunk's network: ") as caught:
-        service(database, trunks=(Trunk((network,), ACCOUNT),))
+        service(database, trunks=(Trunk((network,), ACCOUNT, "both"),))
     assert "\n" not in caught.value.because
 
 

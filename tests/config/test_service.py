@@ -85,6 +85,7 @@ def test_three_settings_are_one_provider_for_every_account() -> None:
         ("[[provider]]\naccounts = ['AC1']", "AC1"),
         (f"[[trunk]]\nnetworks = []\naccount_sid = '{OWL}'\ntrusted = 'false'", "quotes"),
         ("[[trunk]]\nnetworks = '10.0.0.0/8'", "brackets"),
+        (f"[[trunk]]\nnetworks = []\naccount_sid = '{OWL}'", "role"),
         ("provider = 'Owl'", "[[provider]]"),
         ("[[provider]]\nname = 'Owl'", "lacks a setting"),
         ("[[provider]]\nspc = '709J'", "spc"),

@@ -18,10 +18,12 @@ from cryptography import x509
 
 from phonotary.errors import Reason, Refused
 from phonotary.shaken import identity_header, passport
+from phonotary.shaken.attestation import Level
 from phonotary.shaken.signing import CallToSign
-from phonotary.shaken.verdicts import failed
+from phonotary.shaken.verdicts import Verdict, Verstat, failed
+from phonotary.sip.trunks import Role
 from tests.simulators import kamailio, sipp
-from tests.sip.invites import ACCOUNT, Signer, Verifier, door
+from tests.sip.invites import ACCOUNT, ORIGID, Signer, Verifier, door, trunk
 from tests.sip.serving import serving
 
 ANSWERED = sipp.invite() + sipp.expect(200) + sipp.ACK_ANSWER
@@ -65,6 +67,135 @@ def test_the_called_party_receives_a_signed_call(tmp_path: Path, signer: Signer)
     assert len(signer.asked) == 1
 
 
+# What a caller writes to pass for somebody whose number was verified.
+FORGED = (
+    "P-Asserted-Identity: <sip:+18005550000;verstat=TN-Validation-Passed@h>",
+    "P-Asserted-Identity: <tel:+18005550001;%76ERSTAT=TN-Validation-Passed>",
+    "P-Attestation-Indicator: A",
+    "P-Origination-ID: de305d54-75b4-431b-adb2-eb6b9e546014",
+)
+PRIVILEGED = ("P-Asserted-Identity", "P-Attestation-Indicator", "P-Origination-ID")
+
+
+def forged_call(*lines: str) -> str:
+    """A call with FORGED, and a From that says it was validated, twice and in disguise."""
+    steps = sipp.invite(lines=(*FORGED, *lines)) + sipp.expect(200) + sipp.ACK_ANSWER
+    from_ = ";user=phone>;tag=[call_number]\nTo:"
+    assert steps.count(from_) == 1
+    disguised = ";user=phone;verstat;vers%54at=TN-Validation-Passed>;tag=[call_number]\nTo:"
+    return steps.replace(from_, disguised).replace(
+        "sip:+14155550100@[local_ip]:[local_port];user",
+        "sip:+14155550100;VerStat=TN-Validation-Passed@[local_ip]:[local_port];user",
+    )
+
+
+def through(tmp_path: Path, steps: str, recipe: str, **defines: str) -> str:
+    """What the called party saw of a call through ``recipe``."""
+    with (
+        sipp.answering(tmp_path) as called,
+        kamailio.proxy(
+            tmp_path, recipe, NEXT_HOP=f"sip:127.0.0.1:{called.port}", **defines
+        ) as proxy,
+    ):
+        done = sipp.call(tmp_path, steps, proxy.port)
+        assert done.failed == "", proxy.log.read_text()
+        return called.finished()
+
+
+def privileged(messages: str) -> list[str]:
+    return [value for name in PRIVILEGED for value in sipp.headers(messages, "INVITE", name)]
+
+
+def assert_from_is_clean(messages: str) -> None:
+    (from_,) = sipp.headers(messages, "INVITE", "From")
+    assert "+14155550100" in from_ and "tag=" in from_
+    assert "TN-Validation" not in from_ and "verstat" not in from_.lower()
+
+
+@pytest.mark.parametrize(
+    ("verifier", "passed_on"),
+    [
+        (Verifier(fault=RuntimeError("x")), []),
+        (Verifier(failed("signature")), ["TN-Validation-Failed"]),
+        (Verifier(failed("no-identity")), ["No-TN-Validation"]),
+        (
+            Verifier(Verdict(Verstat.PASSED, attest=Level.B, origid=ORIGID)),
+            ["TN-Validation-Passed", "B", ORIGID],
+        ),
+    ],
+)
+def test_only_phonotary_says_that_a_number_was_validated(
+    tmp_path: Path, verifier: Verifier, passed_on: list[str]
+) -> None:
+    redirect = door(trunk(Role.VERIFY), verifier=verifier)
+    with serving(redirect) as server:
+        address = f"sip:127.0.0.1:{server.port}"
+        messages = through(tmp_path, forged_call(), REDIRECT, PHONOTARY=address)
+    assert_from_is_clean(messages)
+    found = privileged(messages)
+    assert len(found) == len(passed_on)
+    for value, expected in zip(found, passed_on, strict=True):
+        assert expected in value and "8005550" not in value
+    assert verifier.asked[0].orig == "+14155550100"
+
+
+def test_no_forged_verstat_passes_when_a_call_is_not_signed(tmp_path: Path, signer: Signer) -> None:
+    signer.fault = Refused(Reason.FORBIDDEN, "No.")
+    with serving(door(trunk(Role.AUTHENTICATE), sign=signer)) as server:
+        address = f"sip:127.0.0.1:{server.port}"
+        messages = through(tmp_path, forged_call(), REDIRECT, PHONOTARY=address)
+    assert_from_is_clean(messages)
+    assert privileged(messages) == []
+
+
+def test_no_forged_verstat_passes_when_phonotary_is_away(tmp_path: Path) -> None:
+    address = f"sip:127.0.0.1:{sipp.free_port()}"
+    messages = through(tmp_path, forged_call(), REDIRECT, PHONOTARY=address)
+    assert_from_is_clean(messages)
+    assert privileged(messages) == []
+
+
+def test_a_trusted_peers_asserted_identity_is_believed_but_not_its_verstat(
+    tmp_path: Path, signer: Signer
+) -> None:
+    redirect = door(trunk(Role.AUTHENTICATE), sign=signer, now=lambda: signer.now)
+    with serving(redirect) as server:
+        address = f"sip:127.0.0.1:{server.port}"
+        messages = through(
+            tmp_path, forged_call(), REDIRECT, PHONOTARY=address, TRUSTED="127.0.0.0/8"
+        )
+    assert_from_is_clean(messages)
+    assert signer.asked[0].orig == "+18005550000"
+    assert sipp.headers(messages, "INVITE", "P-Asserted-Identity") == [
+        "<sip:+18005550000@h>",
+        "<tel:+18005550001>",
+    ]
+    assert len(privileged(messages)) == 4
+
+
+@pytest.mark.parametrize(
+    ("trusted", "orig", "identities"),
+    [("192.0.2.0/32", "14155550100", 1), ("10.0.0.0/8,127.0.0.0/8", "18005550000", 1)],
+)
+def test_the_http_recipe_believes_only_trusted_peers(
+    tmp_path: Path, signer: Signer, trusted: str, orig: str, identities: int
+) -> None:
+    with http_door(signer) as (address, _):
+        messages = through(
+            tmp_path,
+            forged_call(*(() if "127" in trusted else ("Identity: garbage",))),
+            HTTP,
+            PHONOTARY=address,
+            ACCOUNT=f"{ACCOUNT}:secret",
+            TRUSTED=trusted,
+        )
+    assert_from_is_clean(messages)
+    found = sipp.headers(messages, "INVITE", "Identity")
+    assert len(found) == identities
+    assert claims(found[0], signer)["orig"] == {"tn": orig}
+    assert not any("verstat" in value.lower() for value in privileged(messages))
+
+
 def test_the_called_party_learns_what_was_verified(tmp_path: Path) -> None:
     forged = "Identity: e30.e30.e30;info=<https://a.example/c.pem>;alg=ES256;ppt=shaken"
     claimed = "P-Asserted-Identity: <sip:+14155550100;verstat=TN-Validation-Passed@h>"
@@ -77,6 +208,7 @@ def test_the_called_party_learns_what_was_verified(tmp_path: Path) -> None:
             tmp_path,
             REDIRECT,
             PHONOTARY=f"sip:127.0.0.1:{server.port}",
+            TRUSTED="127.0.0.0/8",
             NEXT_HOP=f"sip:127.0.0.1:{called.port}",
         ) as proxy,
     ):

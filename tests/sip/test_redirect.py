@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from cryptography import x509
+from msgspec.structs import replace
 
 from phonotary.errors import Reason, Refused
 from phonotary.shaken import identity_header, passport
@@ -265,7 +266,15 @@ def test_a_verified_caller_gets_verstat_and_the_name_on_record() -> None:
 
 
 def test_the_name_that_was_signed_goes_before_the_one_on_record() -> None:
-    verdict = Verdict(Verstat.PASSED, rcd={"rcd": {"nam": "Bäcker"}})
+    token = passport.Passport({}, {}, b"\0" * 64, b"")
+    one = Verdict(
+        Verstat.PASSED,
+        attest=Level.A,
+        ppt="shaken",
+        passport=token,
+        rcd={"rcd": {"nam": "Bäcker"}},
+    )
+    verdict = replace(one, each=(one,))
     redirect = door(verifier=Verifier(verdict), name_of={CALLER: "Owl"}.get)
     told = ask(redirect, request(lines=(IDENTITY,)))
     assert told["P-Asserted-Identity"].startswith('"Bäcker" <')
@@ -311,11 +320,10 @@ def test_of_several_identities_each_that_failed_is_named_by_its_signature() -> N
 def test_the_verifier_is_asked_about_the_call_and_not_about_the_token() -> None:
     verifier = Verifier()
     lines = (IDENTITY, "y: second", f"Date: {formatdate(NOW, usegmt=True)}")
-    ask(door(verifier=verifier), request(uri=f"sip:{TARGET}@h", lines=lines))
+    ask(door(verifier=verifier), request(lines=lines))
     (asked,) = verifier.asked
     assert (asked.orig, asked.dest, asked.time) == (CALLER, (CALLED,), NOW)
     assert asked.identities == (IDENTITY.removeprefix("Identity: "), "second")
-    assert asked.call_id == "a84b4c76e66710@owl.example"
     assert verifier.told == [("sip", "127.0.0.1")]
 
 
@@ -529,17 +537,17 @@ def test_a_strangers_broken_request_is_not_answered() -> None:
 
 
 def test_the_longest_request_gets_a_bounded_answer() -> None:
-    lines = ("Via: SIP/2.0/UDP " + "a" * 15_000, "Via: SIP/2.0/UDP " + "b" * 15_000)
+    lines = ("X: " + "a" * 15_000, "X: " + "b" * 15_000)
     reply = door().answer(request(lines=lines), "127.0.0.1", 5070)
-    assert isinstance(reply, tuple) and len(reply[0]) < 40_000
+    assert isinstance(reply, tuple) and len(reply[0]) < 2_000
 
 
 # Trunks
 
 
 def test_the_narrowest_network_decides() -> None:
-    wide = Trunk((ip_network("10.0.0.0/8"),), "wide")
-    narrow = Trunk((ip_network("10.1.0.0/16"), ip_network("2001:db8::/32")), "narrow")
+    wide = Trunk((ip_network("10.0.0.0/8"),), "wide", Role.VERIFY)
+    narrow = Trunk((ip_network("10.1.0.0/16"), ip_network("2001:db8::/32")), "narrow", Role.VERIFY)
     trunks = Trunks((wide, narrow))
     assert trunks.of("10.2.0.1") is wide
     assert trunks.of("10.1.0.1") is narrow
@@ -549,6 +557,6 @@ def test_the_narrowest_network_decides() -> None:
 
 
 def test_loopback_is_the_sandbox() -> None:
-    trunks = Trunks([Trunk(LOOPBACK, ACCOUNT)])
+    trunks = Trunks([Trunk(LOOPBACK, ACCOUNT, Role.BOTH)])
     assert trunks.of("127.0.0.1") and trunks.of("127.1.2.3") and trunks.of("::1")
     assert trunks.of("128.0.0.1") is None

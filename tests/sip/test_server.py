@@ -7,6 +7,7 @@ import socket
 import time
 from collections.abc import Iterator
 from ipaddress import ip_network
+from typing import Any
 
 import pytest
 
@@ -14,7 +15,7 @@ from phonotary.shaken.verdicts import Verdict
 from phonotary.shaken.verification import CallToVerify
 from phonotary.sip.answers import Policy
 from phonotary.sip.server import Limits, Server, serve
-from phonotary.sip.trunks import Trunk
+from phonotary.sip.trunks import Role, Trunk
 from tests.sip.invites import ACCOUNT, Signer, Verifier, door, request, response
 from tests.sip.serving import serving
 
@@ -131,6 +132,20 @@ def test_a_broken_request_that_can_be_cut_is_told_so_and_the_stream_goes_on(serv
         assert [response(one).status for one in received(sock, 2)] == [400, 200]
 
 
+def test_a_fault_leaves_the_connection_to_the_other_calls(monkeypatch: pytest.MonkeyPatch) -> None:
+    redirect = door()
+    whole = redirect.answer
+
+    def once(*message: Any) -> Any:
+        monkeypatch.setattr(redirect, "answer", whole)
+        raise RuntimeError
+
+    monkeypatch.setattr(redirect, "answer", once)
+    with serving(redirect) as server, tcp(server) as sock:
+        sock.sendall(request("OPTIONS", call_id="1") + request("OPTIONS", call_id="2"))
+        assert response(received(sock)[0])["Call-ID"] == "2"
+
+
 def test_an_idle_connection_is_closed() -> None:
     with serving(door(), Limits(idle=0.05)) as server, tcp(server) as sock:
         begun = time.monotonic()
@@ -149,7 +164,7 @@ def test_one_connection_too_many_is_closed() -> None:
 
 
 def test_a_connection_from_no_trunk_is_closed_at_once() -> None:
-    elsewhere = Trunk((ip_network("192.0.2.0/24"),), ACCOUNT)
+    elsewhere = Trunk((ip_network("192.0.2.0/24"),), ACCOUNT, Role.VERIFY)
     with serving(door(elsewhere)) as server, tcp(server) as sock:
         assert closed(sock)
 

@@ -30,8 +30,9 @@ class Trunk:
 
     networks: tuple[str, ...]
     account_sid: str
-    role: str = "both"
-    """``authenticate``, ``verify``, ``both`` or ``diverting``."""
+    role: str
+    """``authenticate``, ``verify``, ``both`` or ``diverting``. ``both`` signs whatever carries no
+    Identity, so no call from outside may reach it."""
     attest: str = "A"
     """The most that is asked for where a request names no level."""
     trusted: bool = True

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from functools import lru_cache
+from itertools import islice
 from urllib.parse import unquote
 
 import msgspec
@@ -25,7 +26,10 @@ _TEL = re.compile(r"(?P<scheme>tel):(?P<user>[^@<>\s\";?]++)(?P<parameters>;[^<>
 # tn-spec before canonicalisation (RFC 8224 section 8.3): digits, * and #, visual separators.
 _NUMBER = re.compile(r"\+?[0-9*#().-]*[0-9*#][0-9*#().-]*")
 _LONGEST_NUMBER = 32
-_VERSTAT = re.compile(r";verstat=[^;@]*", re.IGNORECASE)
+# A quote or a bracket that is not closed takes the rest, so that nothing is looked at twice.
+_APART = re.compile(r'(?:"(?:[^"\\]|\\.)*+"?+|<[^>]*+>?+|[^,"<]++)++')
+# RFC 3325 section 9.1 has two at most; whoever sends many wants us to be busy.
+_MOST_ADDRESSES = 16
 SCHEMES = ("sip", "sips", "tel")
 
 
@@ -41,7 +45,8 @@ class Address(msgspec.Struct, frozen=True):
     host: str
     """Host and port as written; empty for tel."""
     parameters: str
-    """The sip URI's own parameters and headers, with their first ``;`` or ``?``."""
+    """The sip URI's own parameters with their first ``;``; no headers, which belong to no header
+    that is read or written here (RFC 3261 section 19.1.1)."""
     number: str | None
     """The telephone number as written, ``+`` kept; None when the user is not one.
 
@@ -59,12 +64,12 @@ class Address(msgspec.Struct, frozen=True):
         """The URI with 3GPP TS 24.229's ``verstat`` beside the number.
 
         It is a parameter of the number, so in a sip URI it stands before the ``@`` (RFC 3261
-        section 19.1.6). One that the caller has put there is dropped.
+        section 19.1.6). Whatever the caller has put there to look like one is dropped.
         """
-        more = f"{_VERSTAT.sub('', self.user_parameters)};verstat={verstat}"
+        more = f"{_plain(self.user_parameters)};verstat={verstat}"
         if self.scheme == "tel":
             return f"tel:{self.user}{more}"
-        return f"{self.scheme}:{self.user}{more}@{self.host}{_VERSTAT.sub('', self.parameters)}"
+        return f"{self.scheme}:{self.user}{more}@{self.host}{_plain(self.parameters)}"
 
 
 def uri_in(value: str) -> str | None:
@@ -75,23 +80,37 @@ def uri_in(value: str) -> str | None:
 
 @lru_cache(maxsize=8192)
 def read(uri: str) -> Address | None:
-    """A sip, sips or tel URI; None for every other text.
+    """A sip, sips or tel URI; None for every other text, and for a user with an escaped ``;``:
+    whoever undoes the escape before parting reads parameters that nobody has judged.
 
     Remembered, for the Request-URI and To of one call are mostly the same text.
     """
+    if not uri.isascii():
+        return None
     found = _SIP.fullmatch(uri)
     if found:
         scheme, user, more, host, port, parameters = found.groups()
         user = user or ""
+        if "%" in user and ";" in unquote(user):
+            return None
         # A password (RFC 3261 section 19.1.1 advises against it) is not carried on.
         own = "" if more is None or not more.startswith(";") else more
         at = host + (port or "")
-        return Address(scheme.lower(), user, own, at, parameters or "", _number(user))
+        parameters = (parameters or "").partition("?")[0]
+        return Address(scheme.lower(), user, own, at, parameters, _number(user))
     found = _TEL.fullmatch(uri)
-    if found:
+    if found and ";" not in unquote(found["user"]):
         user = found["user"]
         return Address("tel", user, found["parameters"] or "", "", "", _number(user))
     return None
+
+
+def _plain(parameters: str) -> str:
+    """Without any that says ``verstat``, escaped (RFC 3261 section 19.1.4) or not."""
+    if "%" not in parameters and "verstat" not in parameters.lower():
+        return parameters
+    kept = [one for one in parameters.split(";")[1:] if "verstat" not in unquote(one).lower()]
+    return "".join([f";{one}" for one in kept])
 
 
 def _number(user: str) -> str | None:
@@ -112,14 +131,14 @@ def first_numbered(values: Iterable[str]) -> Address | None:
     """The first address with a telephone number, else the first one at all.
 
     P-Asserted-Identity may hold a sip and a tel URI, in two headers or one (RFC 3325 section 9.1).
+    Of many addresses only the first few are looked at.
     """
     fallback: Address | None = None
-    for value in values:
-        for one in _split(value):
-            address = of(one)
-            if address is not None and address.number is not None:
-                return address
-            fallback = fallback or address
+    for one in islice((one for value in values for one in _split(value)), _MOST_ADDRESSES):
+        address = of(one)
+        if address is not None and address.number is not None:
+            return address
+        fallback = fallback or address
     return fallback
 
 
@@ -127,8 +146,4 @@ def _split(value: str) -> list[str]:
     """The comma-separated addresses of one value; a comma in a name or in ``<>`` does not part."""
     if "," not in value:
         return [value]
-    return [
-        one
-        for one in re.findall(r'(?:"(?:[^"\\]|\\.)*+"|<[^>]*+>|[^,"<]++)++', value)
-        if one.strip()
-    ]
+    return [one for one in _APART.findall(value) if one.strip()]

@@ -10,8 +10,11 @@ from typing import Any
 
 from phonotary import tn
 from phonotary.errors import Reason, Refused
+from phonotary.shaken.attestation import Level
+from phonotary.shaken.origids import UUID
 from phonotary.shaken.signing import CredentialOutOfDate, InvalidClaim, SignedCall, e164
 from phonotary.shaken.verdicts import Verdict, Verstat
+from phonotary.sip.addresses import Address
 from phonotary.sip.calls import Call
 from phonotary.sip.messages import quoted
 
@@ -20,6 +23,11 @@ Answer = tuple[int, tuple[str, ...]]
 # Identity headers whose failure is reported; more are counted among the noise.
 _MOST_REASONS = 8
 _LONGEST_NAME = 128
+# Of a sentence: some repeat what a caller or a signer has written.
+_LONGEST_WHY = 256
+# RFC 3323 section 4.1.1.3: who is meant when From names nobody.
+_NOBODY = Address("sip", "anonymous", "", "anonymous.invalid", "", None)
+UNAVAILABLE = (503, ("Retry-After: 1", "X-Phonotary-Reason: unavailable"))
 
 
 class Then(StrEnum):
@@ -40,11 +48,14 @@ class Policy:
     blocking: frozenset[Reason] = frozenset({Reason.ACCOUNT_NOT_ACTIVE})
     """Refusals that are 603 whatever ``unsigned`` says: a suspended customer's calls."""
     kept: int = 32_768
-    """Responses kept for retransmissions; about 2 kB each."""
+    """Responses kept for retransmissions, each with some 250 bytes of memory besides."""
+    kept_bytes: int = 64 * 1024 * 1024
+    """Bytes of all responses that are kept; a usual one has 1 kB, none has more than 32 kB."""
     in_flight: int = 256
     """Verifications that wait for a credential at one time; the next is answered 503."""
     strangers: int = 10
-    """Answers a second to addresses of no trunk."""
+    """Messages a second from addresses of no trunk that are looked at; all others are dropped
+    unread."""
 
 
 def signed(call: Call, done: SignedCall) -> Answer:
@@ -53,7 +64,7 @@ def signed(call: Call, done: SignedCall) -> Answer:
         f"Contact: <{call.uri}>",
         f"Identity: {done.identity}",
         f"P-Attestation-Indicator: {done.level}",
-        f"P-Origination-ID: {done.origid}",
+        *_origination(done.origid),
         f"X-Phonotary-Reason: {done.reason}",
     )
 
@@ -90,7 +101,7 @@ def failed(fault: Exception, policy: Policy) -> Answer:
         return refusal(reason, fault.because, policy)
     if isinstance(fault, CredentialOutOfDate):
         return 503, ("X-Phonotary-Reason: credential-out-of-date",)
-    return 503, ("Retry-After: 1", "X-Phonotary-Reason: unavailable")
+    return UNAVAILABLE
 
 
 def verified(
@@ -102,10 +113,10 @@ def verified(
     if verdict.verstat is Verstat.FAILED and policy.failed is Then.BLOCK:
         return 603, (*reasons, why)
     lines = [f"Contact: <{call.uri}>", *_asserted(call, verdict, name_of)]
-    if verdict.passed and verdict.attest:
-        lines.append(f"P-Attestation-Indicator: {verdict.attest}")
-    if verdict.passed and verdict.origid:
-        lines.append(f"P-Origination-ID: {verdict.origid}")
+    if _proven(call, verdict):
+        if verdict.attest:
+            lines.append(f"P-Attestation-Indicator: {verdict.attest}")
+        lines += _origination(verdict.origid)
     return 302, (*lines, *reasons, why)
 
 
@@ -113,7 +124,7 @@ def unjudged(call: Call, fault: Exception) -> Answer:
     """A call that is not fit to be verified goes on with No-TN-Validation; a fault of ours is 503,
     and the proxy goes on as it does without us."""
     if not isinstance(fault, Refused) or fault.reason is Reason.UNAVAILABLE:
-        return 503, ("Retry-After: 1", "X-Phonotary-Reason: unavailable")
+        return UNAVAILABLE
     none = Verdict(Verstat.NONE)
     lines = (f"Contact: <{call.uri}>", *_asserted(call, none, lambda number: None))
     return 302, (*lines, *_why(_dashed(fault.reason), fault.because))
@@ -122,25 +133,49 @@ def unjudged(call: Call, fault: Exception) -> Answer:
 def _asserted(
     call: Call, verdict: Verdict, name_of: Callable[[str], str | None]
 ) -> tuple[str, ...]:
-    """P-Asserted-Identity with ``verstat`` (3GPP TS 24.229 section 7.2A.20) and, for a caller
-    whose number is proven, the name. A name beside an unproven number would lend it credit."""
-    caller = call.caller
-    if caller is None or not caller.user:
-        return ()
-    name = _name(call, verdict.rcd, name_of) if verdict.passed else None
+    """P-Asserted-Identity with ``verstat`` (3GPP TS 24.229 section 7.2A.20), always: it replaces
+    whatever the caller has written there."""
+    proven = _proven(call, verdict)
+    stated = verdict.verstat if proven or not verdict.passed else Verstat.NONE
+    caller = call.caller if call.caller and call.caller.user else _NOBODY
+    name = _name(call, verdict, name_of) if proven else None
     shown = f"{quoted(name[:_LONGEST_NAME])} " if name else ""
-    return (f"P-Asserted-Identity: {shown}<{caller.with_verstat(verdict.verstat)}>",)
+    return (f"P-Asserted-Identity: {shown}<{caller.with_verstat(stated)}>",)
 
 
-def _name(
-    call: Call, rcd: Mapping[str, Any] | None, name_of: Callable[[str], str | None]
-) -> str | None:
-    """The name that was signed with the call (RFC 9795), else the one that is on record."""
-    said = (rcd or {}).get("rcd")
+def _proven(call: Call, verdict: Verdict) -> bool:
+    """``verstat`` speaks of telephone numbers: a URI that was signed is no validated number."""
+    return verdict.passed and call.orig is not None
+
+
+def _name(call: Call, verdict: Verdict, name_of: Callable[[str], str | None]) -> str | None:
+    """The name that was signed with the call (RFC 9795), else the one that is on record.
+
+    Only with an A: below it the signer does not say that this caller may use this number, and a
+    name would lend credit to whoever does.
+    """
+    if call.orig is None or verdict.attest is not Level.A:
+        return None
+    said = (_own_rcd(verdict) or {}).get("rcd")
     name = said.get("nam") if isinstance(said, Mapping) else None
     if isinstance(name, str) and name:
         return name
-    return name_of(e164(tn.canonical(call.orig))) if call.orig else None
+    return name_of(e164(tn.canonical(call.orig)))
+
+
+def _own_rcd(verdict: Verdict) -> Mapping[str, Any] | None:
+    """What the very PASSporT that passed says of the caller: a header beside it may be another
+    signer's, who answers for neither the number nor the call."""
+    for one in verdict.each:
+        if one.passed and one.ppt == "shaken" and one.passport is verdict.passport is not None:
+            return one.rcd
+    return None
+
+
+def _origination(origid: str | None) -> tuple[str, ...]:
+    """A signer may write any text there; RFC 8588 section 5 has a UUID."""
+    fit = origid is not None and UUID.fullmatch(origid)
+    return (f"P-Origination-ID: {origid}",) if fit else ()
 
 
 def _reasons(verdict: Verdict) -> tuple[str, ...]:
@@ -160,12 +195,14 @@ def _reasons(verdict: Verdict) -> tuple[str, ...]:
 
 
 def _blocked(reason: str, because: str) -> Answer:
-    return 603, (f"Reason: SIP;cause=603;text={quoted(because)}", f"X-Phonotary-Reason: {reason}")
+    text = quoted(because[:_LONGEST_WHY])
+    return 603, (f"Reason: SIP;cause=603;text={text}", f"X-Phonotary-Reason: {reason}")
 
 
 def _why(reason: str, because: str) -> tuple[str, ...]:
     """For programs and for people (RFC 3261 section 20.43)."""
-    return f"Warning: 399 phonotary {quoted(because)}", f"X-Phonotary-Reason: {reason}"
+    text = quoted(because[:_LONGEST_WHY])
+    return f"Warning: 399 phonotary {text}", f"X-Phonotary-Reason: {reason}"
 
 
 def _dashed(reason: Reason) -> str:

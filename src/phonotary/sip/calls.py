@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 from email.utils import parsedate_to_datetime
 from functools import lru_cache
@@ -10,17 +11,18 @@ import msgspec
 
 from phonotary import tn
 from phonotary.clock import Instant
+from phonotary.shaken import uris
+from phonotary.shaken.passport import Identity
 from phonotary.shaken.signing import FRESH, CallToSign
 from phonotary.shaken.verification import CallToVerify
 from phonotary.sip import addresses
 from phonotary.sip.addresses import Address
-from phonotary.sip.messages import Request
+from phonotary.sip.messages import Request, tag
 from phonotary.sip.trunks import Trunk
 
 # The characters of a UUID; whether it is one is the signing room's to say.
 _ORIGID = re.compile(r"[0-9a-fA-F-]{36}")
 _LEVELS = ("A", "B", "C")
-_DIV = re.compile(r';\s*ppt\s*=\s*"?div', re.IGNORECASE)
 
 
 class Call(msgspec.Struct, kw_only=True):
@@ -46,6 +48,8 @@ class Call(msgspec.Struct, kw_only=True):
     """Whether ``date`` is within RFC 8224's 60 seconds."""
     identities: tuple[str, ...]
     call_id: str
+    from_: str
+    """As written, for its tag."""
 
     @property
     def stays(self) -> bool:
@@ -81,20 +85,32 @@ class Call(msgspec.Struct, kw_only=True):
         )
 
     def to_verify(self) -> CallToVerify:
-        """RFC 8224 section 6.2: the caller is taken from SIP, never from the PASSporT.
+        """The caller and the called are taken from SIP, never from the PASSporT.
 
-        What was signed is the number in To; where a ``div`` is carried, the last one was signed
-        for the Request-URI (RFC 8946 section 4.2).
+        RFC 8224 section 6.2 compares ``dest`` with To. But To is the caller's to write and nobody
+        is called by it, so a copied token would be good for every number. Here ``dest`` is the
+        number that is really called, the one in the Request-URI; a call that was sent on to
+        another number than the one in To needs the ``div`` that says so (RFC 8946 section 4.2),
+        and is ``dest-mismatch`` without. Only where the Request-URI has no number counts To.
         """
-        diverted = any(_DIV.search(one) for one in self.identities)
-        called = (self.target or self.dest) if diverted else (self.dest or self.target)
         return CallToVerify(
             orig=self.orig or (self.caller.uri if self.caller else ""),
-            dest=(called or self.uri,),
+            dest=(self.target or self.dest or self.uri,),
             time=self.date,
             identities=self.identities,
-            call_id=self.call_id,
+            call_id=self._name(),
         )
+
+    def _name(self) -> str:
+        """What a retransmission, and the same call over a second route, has in common with the
+        first and no other call has. Call-ID alone is the caller's to choose, and so is From's
+        tag; where the call goes is not, if it is to go there. A digest, for it is remembered."""
+        if self.target is not None:
+            where = tn.canonical(self.target)
+        else:
+            where = uris.canonical(Identity("uri", self.uri)).value
+        text = "\n".join((self.call_id, tag(self.from_), where))
+        return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
 
 
 def read_call(request: Request, trunk: Trunk, host: str, now: Instant) -> Call:
@@ -125,6 +141,7 @@ def read_call(request: Request, trunk: Trunk, host: str, now: Instant) -> Call:
         fresh=date is not None and -FRESH <= now - date <= FRESH,
         identities=tuple(headers.get("identity", ())),
         call_id=request.call_id,
+        from_=request.from_,
     )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import deque
+from collections import OrderedDict
 from collections.abc import Hashable
 
 from phonotary.clock import Instant
@@ -15,22 +15,26 @@ LIFE = 32
 
 
 class Kept:
-    """The last responses, at most ``capacity``; the oldest are forgotten first.
+    """The last responses, at most ``capacity`` and ``most_bytes``; the oldest are forgotten first.
 
     A full cache loses only the protection of the oldest calls: a retransmission comes half a
-    second after the first, and that is what ``capacity`` should span.
+    second after the first, and that is what the bounds should span.
     """
 
-    def __init__(self, capacity: int = 32_768) -> None:
+    def __init__(self, capacity: int = 32_768, most_bytes: int = 64 * 1024 * 1024) -> None:
         self._capacity = capacity
-        self._replies: dict[Hashable, Reply | None] = {}
-        self._order: deque[tuple[Instant, Hashable]] = deque()
+        self._most_bytes = most_bytes
+        # In the order of their times. A plain dict looks for its first over all that have gone.
+        self._replies: OrderedDict[Hashable, tuple[Instant, Reply | None]] = OrderedDict()
+        self.bytes = 0
+        """What the responses hold together."""
 
     def __len__(self) -> int:
         return len(self._replies)
 
     def get(self, key: Hashable) -> Reply | None:
-        return self._replies.get(key)
+        found = self._replies.get(key)
+        return found[1] if found else None
 
     def __contains__(self, key: Hashable) -> bool:
         """Also true while the answer is still being worked out."""
@@ -41,18 +45,29 @@ class Kept:
         self.put(key, None, now)
 
     def put(self, key: Hashable, reply: Reply | None, now: Instant) -> None:
-        if key not in self._replies:
-            self._order.append((now, key))
-        self._replies[key] = reply
-        if len(self._order) > self._capacity:
-            self._replies.pop(self._order.popleft()[1], None)
+        """The life of an answer begins when it is given."""
+        self.drop(key)
+        self._replies[key] = now, reply
+        self.bytes += _size(reply)
+        while len(self._replies) > self._capacity or self.bytes > self._most_bytes:
+            self._forget_first()
 
     def drop(self, key: Hashable) -> None:
-        """Nothing was decided, so another try is judged anew. Its place in line stays."""
-        self._replies.pop(key, None)
+        """Nothing was decided, so another try is judged anew."""
+        gone = self._replies.pop(key, None)
+        if gone is not None:
+            self.bytes -= _size(gone[1])
 
     def forget(self, now: Instant) -> None:
         """Let go of what is too old to be asked for again."""
-        order, oldest = self._order, now - LIFE
-        while order and order[0][0] < oldest:
-            self._replies.pop(order.popleft()[1], None)
+        replies, oldest = self._replies, now - LIFE
+        while replies and replies[next(iter(replies))][0] < oldest:
+            self._forget_first()
+
+    def _forget_first(self) -> None:
+        _, (_, reply) = self._replies.popitem(last=False)
+        self.bytes -= _size(reply)
+
+
+def _size(reply: Reply | None) -> int:
+    return len(reply[0]) if reply else 0

@@ -1,7 +1,8 @@
 """Reading a SIP request and writing its response: as much of RFC 3261 as a redirect server needs.
 
 Heads are decoded as Latin-1, so that every byte which is copied into a response returns as it
-came; what has to be text for people is UTF-8 and is turned by :func:`as_utf8` and back.
+came. Lines of our own are text, written as UTF-8. No pattern here takes more than linear time:
+each gives back nothing of what it has matched, and begins only where a delimiter stands.
 """
 
 from __future__ import annotations
@@ -17,13 +18,22 @@ MAX_HEAD = 32_768
 """Bytes before the empty line. A response copies part of it, so this bounds responses too."""
 MAX_HEADERS = 200
 MAX_URI = 1_024
+MAX_VIA = 1_024
+"""Characters of one Via value, and of a Call-ID: every response copies them."""
+MAX_VIAS = 16_384
+"""Characters of all Via values, which is more than 70 hops write."""
+MAX_VALUE = 2_048
+"""Characters of every other value that is looked into."""
+MAX_LINE = 8_192
+"""Characters of one line that a response adds; a long Identity has half as many."""
+_MAX_CSEQ = 128
 
 # Everything below 0x20 but tab, and DEL (RFC 3261 section 25.1 allows CR and LF as a pair only).
 _CONTROLS = bytes(n for n in (*range(32), 127) if n != 9)
 _TOKEN = r"[A-Za-z0-9.!%*_+`'~-]"
 _NAME = re.compile(rf"({_TOKEN}{{1,64}}+)[ \t]*+")
 _BLANK = (" ", "\t")
-_FOLD = re.compile(r"[ \t]*+\r\n[ \t]++")
+_FOLD = re.compile(r"\r\n[ \t]++")
 # RFC 3261 section 7.3.3, and y of RFC 8224 section 4.
 _COMPACT = {
     "c": "content-type",
@@ -39,6 +49,7 @@ _COMPACT = {
 # Those a request must have to be answered, and which it may have only once.
 _ONCE = ("from", "to", "call-id", "cseq")
 _NEVER_TWICE = ("content-length", "max-forwards", "date")
+_SHORT = ("p-asserted-identity", "diversion", "date")
 _READ = frozenset(
     (
         *_ONCE,
@@ -53,20 +64,22 @@ _READ = frozenset(
     )
 )
 _SPELLINGS = 4096
+_LONGEST_SPELLING = 64
 _METHODS = frozenset(("ACK", "BYE", "CANCEL", "INVITE", "OPTIONS", "REGISTER"))
 
-_PARAMETER = rf'[ \t]*+;[ \t]*+{_TOKEN}++(?:[ \t]*+=[ \t]*+(?:[^\s;,"<>]++|"(?:[^"\\]|\\.)*+"))?+'
+_PARAMETER = rf'[ \t]*+;[ \t]*+({_TOKEN}++)(?:[ \t]*+=[ \t]*+(?:[^\s;,"<>]++|"(?:[^"\\]|\\.)*+"))?+'
+_ONE_PARAMETER = re.compile(_PARAMETER)
 _VIA = re.compile(
     r"SIP[ \t]*+/[ \t]*+2\.0[ \t]*+/[ \t]*+[A-Za-z0-9-]++[ \t]++"
     r"(?P<host>\[[0-9A-Fa-f:.]++\]|[A-Za-z0-9._-]++)(?:[ \t]*+:[ \t]*+(?P<port>[0-9]{1,5}+))?+"
     rf"(?P<parameters>(?:{_PARAMETER})*+)[ \t]*+(?P<rest>,.*)?",
     re.IGNORECASE | re.DOTALL,
 )
-_OURS_IN_VIA = re.compile(
-    r"[ \t]*;[ \t]*(?:received|rport)(?:[ \t]*=[ \t]*[^\s;,]*)?(?![^\s;,=])", re.I
-)
-_RPORT = re.compile(r";[ \t]*rport[ \t]*(?:$|[;=])", re.IGNORECASE)
-_TAG = re.compile(r";[ \t]*tag[ \t]*=", re.IGNORECASE)
+_TAG = re.compile(r";[ \t]*+tag[ \t]*+=[ \t]*+([^\s;,]*+)", re.IGNORECASE)
+_OPTION = re.compile(rf"{_TOKEN}{{1,64}}+")
+_MOST_OPTIONS = 8
+# What lies beyond ASCII may stand in a quoted-string only (RFC 3261 section 25.1).
+_WRITABLE = re.compile(r'(?:[ !#-~]++|"(?:[^"\\]|\\.)*+")*+')
 _LENGTH = re.compile(
     rb"\r\n(?:content-length|l)[ \t]*+:(?:[ \t]|\r\n[ \t])*+([0-9]{1,6}+)(?=[ \t\r])", re.IGNORECASE
 )
@@ -97,6 +110,10 @@ class Malformed(Exception):
         self.request = request
 
 
+class Unwritable(ValueError):
+    """A line that could be read as another, or as several; nothing of it is written."""
+
+
 class Request(msgspec.Struct):
     """A request's start line and headers. Nothing of its body is needed."""
 
@@ -120,6 +137,13 @@ class Request(msgspec.Struct):
     def in_dialog(self) -> bool:
         """Whether To has a tag, that is, the request belongs to a call that exists already."""
         return _TAG.search(self.to.rpartition(">")[2]) is not None
+
+    @property
+    def required(self) -> str:
+        """What Require names, as Unsupported may repeat it: tokens only, and a few of them."""
+        asked = ",".join(self.headers.get("require", ())).split(",", _MOST_OPTIONS)
+        words = [one.strip(" \t") for one in asked[:_MOST_OPTIONS]]
+        return ", ".join([one for one in words if _OPTION.fullmatch(one)])
 
 
 def parse(data: bytes) -> Request | None:
@@ -176,7 +200,14 @@ def frame(buffer: bytearray, searched: int = 0) -> int:
 
 def respond(request: Request, status: int, via: str, *more: str) -> bytes:
     """A response (RFC 3261 section 8.2.6): Via, From, To, Call-ID and CSeq as they came, To with
-    a tag, then the lines ``more``. ``via`` is the first Via's value from :func:`returned_via`."""
+    a tag, then the lines ``more``. ``via`` is the first Via's value from :func:`returned_via`.
+
+    Raises Unwritable for a line that is empty, begins with a blank, is longer than MAX_LINE,
+    holds a control character, or holds anything beyond ASCII outside a quoted-string.
+    """
+    for line in more:
+        if not _writable(line):
+            raise Unwritable("a line is not fit to be written")
     to = request.to
     if not request.in_dialog:
         # Section 8.2.7: a stateless server makes the same tag again for the same request.
@@ -185,8 +216,8 @@ def respond(request: Request, status: int, via: str, *more: str) -> bytes:
     extra = "\r\n".join((*more, "Content-Length: 0\r\n\r\n"))
     return (
         f"SIP/2.0 {status} {REASONS[status]}\r\nVia: {vias}\r\nFrom: {request.from_}\r\n"
-        f"To: {to}\r\nCall-ID: {request.call_id}\r\nCSeq: {request.cseq}\r\n{extra}"
-    ).encode("latin-1")
+        f"To: {to}\r\nCall-ID: {request.call_id}\r\nCSeq: {request.cseq}\r\n"
+    ).encode("latin-1") + extra.encode()
 
 
 def returned_via(request: Request, host: str, port: int) -> tuple[str, int]:
@@ -199,29 +230,51 @@ def returned_via(request: Request, host: str, port: int) -> tuple[str, int]:
     found = _VIA.fullmatch(value)
     if found is None:
         raise Malformed("the first Via cannot be read", request)
-    sent_by, sent_port, parameters, rest = found.groups()
-    asked = "rport" in parameters.lower() and _RPORT.search(parameters) is not None
+    sent_by, sent_port, parameters, rest = found.group("host", "port", "parameters", "rest")
+    lower, kept, asked = parameters.lower(), parameters, False
+    if "rport" in lower or "received" in lower:
+        kept, asked = _without_ours(parameters)
     back = port if asked else int(sent_port or 5060)
     if not 0 < back < 65_536:
         raise Malformed("the first Via has no such port", request)
     known = sent_by == host or sent_by == f"[{host}]"
-    if known and not asked and "received" not in parameters:
+    if known and kept == parameters:
         return value, back
-    kept = f"{value[: found.start('parameters')]}{_OURS_IN_VIA.sub('', parameters)}"
     added = f";received={host}" + (f";rport={port}" if asked else "")
-    return f"{kept}{added}{rest or ''}", back
+    return f"{value[: found.start('parameters')]}{kept}{added}{rest or ''}", back
 
 
-def as_utf8(text: str) -> str:
-    """Text for a head: UTF-8 in the Latin-1 clothes that heads are written in."""
-    return text.encode("utf-8", "replace").decode("latin-1")
+def tag(value: str) -> str:
+    """The tag of a From or To, or empty: RFC 2543 had none."""
+    found = _TAG.search(value.rpartition(">")[2])
+    return found[1] if found else ""
 
 
 def quoted(text: str) -> str:
     """A quoted-string of RFC 3261 section 25.1; control characters become spaces."""
     plain = "".join(c if c.isprintable() else " " for c in text)
     escaped = plain.replace("\\", "\\\\").replace('"', '\\"')
-    return f'"{as_utf8(escaped)}"'
+    return f'"{escaped}"'
+
+
+def _writable(line: str) -> bool:
+    return (
+        0 < len(line) <= MAX_LINE
+        and line.isprintable()
+        and line[0] != " "
+        and (line.isascii() or _WRITABLE.fullmatch(line) is not None)
+    )
+
+
+def _without_ours(parameters: str) -> tuple[str, bool]:
+    """Via's parameters less those that only a server may set, and whether ``rport`` was there."""
+    kept, asked = [], False
+    for one in _ONE_PARAMETER.finditer(parameters):
+        name = one[1].lower()
+        if name not in ("received", "rport"):
+            kept.append(one[0])
+        asked = asked or name == "rport"
+    return "".join(kept), asked
 
 
 def _start(line: str) -> tuple[str, str, str]:
@@ -253,10 +306,13 @@ class _Names(dict[str, str]):
             raise Malformed("a header's name is not a token")
         name = found[1].lower()
         name = _COMPACT.get(name, name)
-        if len(self) >= _SPELLINGS:
-            self.clear()
-        self[written] = name if name in _READ else ""
-        return self[written]
+        name = name if name in _READ else ""
+        # Blanks may follow a name, any number of them: what is remembered is short.
+        if len(written) <= _LONGEST_SPELLING:
+            if len(self) >= _SPELLINGS:
+                self.clear()
+            self[written] = name
+        return name
 
 
 _NAMES = _Names()
@@ -287,6 +343,12 @@ def _answerable(method: str, uri: str, version: str, headers: dict[str, list[str
         raise Malformed("one of Via, From, To, Call-ID and CSeq is missing") from None
     if not len(from_) == len(to) == len(call_id) == len(cseq) == 1:
         raise Malformed("one of From, To, Call-ID and CSeq is there twice")
+    # Every answer copies these; that each is short bounds the answers.
+    lengths = [len(one) for one in via]
+    if max(lengths) > MAX_VIA or sum(lengths) > MAX_VIAS:
+        raise Malformed("Via is too long")
+    if len(call_id[0]) > MAX_VIA or len(cseq[0]) > _MAX_CSEQ:
+        raise Malformed("Call-ID or CSeq is too long")
     return Request(method, uri, version, headers, via, from_[0], to[0], call_id[0], cseq[0])
 
 
@@ -301,7 +363,12 @@ def _check(request: Request, body: int) -> None:
         raise Malformed("the Request-URI is too long or holds a space", request)
     if not (request.call_id and request.from_ and request.to):
         raise Malformed("From, To or Call-ID is empty", request)
+    if len(request.from_) > MAX_VALUE or len(request.to) > MAX_VALUE:
+        raise Malformed("From or To is too long", request)
     headers = request.headers
+    for name in _SHORT:
+        if name in headers and max(map(len, headers[name])) > MAX_VALUE:
+            raise Malformed(f"{name} is too long", request)
     for name in _NEVER_TWICE:
         if name in headers and len(headers[name]) != 1:
             raise Malformed(f"{name} is there twice", request)

@@ -6,6 +6,7 @@ A proxy sends an INVITE here before it sends it on. The answer is always final a
 
 from __future__ import annotations
 
+import hashlib
 import logging
 from collections.abc import Awaitable, Callable, Coroutine, Iterable
 from dataclasses import dataclass
@@ -17,6 +18,7 @@ from phonotary.shaken.verdicts import Verdict
 from phonotary.shaken.verification import CallToVerify
 from phonotary.sip import addresses, messages
 from phonotary.sip.answers import (
+    UNAVAILABLE,
     Answer,
     Policy,
     diverted,
@@ -29,7 +31,7 @@ from phonotary.sip.answers import (
 )
 from phonotary.sip.calls import Call, read_call
 from phonotary.sip.kept import Kept, Reply
-from phonotary.sip.messages import Malformed, Request, respond, returned_via
+from phonotary.sip.messages import Malformed, Request, Unwritable, respond, returned_via
 from phonotary.sip.trunks import Role, Trunk, Trunks
 
 _DOOR = "sip"
@@ -42,7 +44,7 @@ class Pending:
     """An answer that a credential is being fetched for."""
 
     judge: Callable[[], Coroutine[Any, Any, Reply]]
-    """Wait for it; raises nothing."""
+    """Wait for it. A fault is answered 503: nothing is raised but a cancellation."""
     settle: Callable[[], None]
     """To be called once at the end, even if nobody waited: it frees the place."""
 
@@ -72,7 +74,7 @@ class Redirect:
         self._verify = verify
         self._name_of = name_of
         self._policy = policy or Policy()
-        self._kept = Kept(self._policy.kept)
+        self._kept = Kept(self._policy.kept, self._policy.kept_bytes)
         self._in_flight = 0
         self._strangers = (0, 0)
 
@@ -89,13 +91,17 @@ class Redirect:
         if data[:4] == b"ACK " or data[:8] == b"SIP/2.0 ":
             return None
         trunk = self._trunks.of(host)
+        if trunk is None and not self._has_time_for(host):
+            return None
         try:
             request = messages.parse(data)
             if request is None or request.method == "ACK":
                 return None
             via, back = returned_via(request, host, port)
             if trunk is None:
-                return self._stranger(request, via, back, host, len(data))
+                # Never more bytes than came: the source address may be forged.
+                response = respond(request, 403, via)
+                return (response, back) if len(response) <= len(data) else None
             if request.method == "INVITE":
                 return self._invite(request, via, back, trunk, host)
             return respond(request, *self._other(request, via, host)), back
@@ -124,11 +130,18 @@ class Redirect:
         request: Request,
         via: str,
         back: int,
-        key: tuple[str, ...],
+        key: bytes,
         now: Instant,
     ) -> Reply:
+        """Raises nothing: what cannot be written is a fault of ours, and is answered as such."""
         status, lines = answer
-        reply = (respond(request, status, via, *lines), back)
+        try:
+            response = respond(request, status, via, *lines)
+        except Unwritable as fault:
+            _log.error("an answer was not fit to be written", exc_info=fault)
+            status, lines = UNAVAILABLE
+            response = respond(request, status, via, *lines)
+        reply = (response, back)
         if status == 503:
             self._kept.drop(key)
         else:
@@ -174,8 +187,8 @@ class Redirect:
         return answer
 
     def _judge(self, call: Call) -> Answer | CallToVerify:
-        wanted = call.to_verify()
         try:
+            wanted = call.to_verify()
             verdict = self._verify_now(wanted, _DOOR, call.source)
             return wanted if verdict is None else self._verdict(call, verdict)
         except Exception as fault:
@@ -197,7 +210,7 @@ class Redirect:
         call: Call,
         via: str,
         back: int,
-        key: tuple[str, ...],
+        key: bytes,
     ) -> Reply | Pending:
         if self._in_flight >= self._policy.in_flight:
             lines = ("Retry-After: 1", "X-Phonotary-Reason: busy")
@@ -232,20 +245,16 @@ class Redirect:
             return 200, via, _ALLOW
         return 405, via, _ALLOW
 
-    def _stranger(
-        self, request: Request, via: str, back: int, host: str, size: int
-    ) -> Reply | None:
-        """403, a few a second, and never more bytes than came: an address may be forged."""
-        second, said = self._strangers
+    def _has_time_for(self, host: str) -> bool:
+        """Whether a stranger's message is looked at: a few a second are, whoever they are from.
+        To be decided before anything is read, for reading is what a flood would have us do."""
+        second, seen = self._strangers
         now = self._now()
-        said = said + 1 if second == now else 1
-        self._strangers = (now, said)
-        if said == 1:
-            _log.warning("a SIP request from %s, which belongs to no trunk, is refused", host)
-        if said > self._policy.strangers:
-            return None
-        response = respond(request, 403, via)
-        return (response, back) if len(response) <= size else None
+        seen = seen + 1 if second == now else 1
+        self._strangers = (now, seen)
+        if seen == 1:
+            _log.warning("%s, which belongs to no trunk, has sent something to the SIP door", host)
+        return seen <= self._policy.strangers
 
     def _malformed(self, bad: Malformed, host: str, port: int) -> Reply | None:
         if bad.request is None or bad.request.method == "ACK":
@@ -259,10 +268,12 @@ class Redirect:
         return respond(bad.request, 400, via, warning), back
 
 
-def _key(request: Request, host: str, cseq: str) -> tuple[str, ...]:
+def _key(request: Request, host: str, cseq: str) -> bytes:
     """What a retransmission has in common with the first: RFC 3261 section 17.2.3's branch, and
-    for peers that use a branch twice also what the answer depends on."""
-    return (host, request.via[0], request.call_id, cseq, request.uri, request.from_, request.to)
+    for peers that use a branch twice also what the answer depends on. A digest, as many are kept;
+    no value holds a line end."""
+    parts = (host, request.via[0], request.call_id, cseq, request.uri, request.from_, request.to)
+    return hashlib.blake2b("\n".join(parts).encode(), digest_size=16).digest()
 
 
 def _unfit(request: Request) -> tuple[Any, ...] | None:
@@ -271,7 +282,7 @@ def _unfit(request: Request) -> tuple[Any, ...] | None:
         return (505,)
     headers = request.headers
     if "require" in headers:
-        return (420, f"Unsupported: {', '.join(headers['require'])}")
+        return (420, f"Unsupported: {request.required}") if request.required else (420,)
     hops = headers.get("max-forwards")
     if hops:
         if not (hops[0].isdecimal() and len(hops[0]) <= 3):
@@ -288,6 +299,9 @@ def _leads_nowhere(request: Request) -> tuple[Any, ...] | None:
         if scheme not in addresses.SCHEMES:
             return (416,)
         raise Malformed("the Request-URI cannot be read", request)
+    if "?" in request.uri:
+        # Section 19.1.1: no headers there; whoever follows our Contact would add them.
+        raise Malformed("the Request-URI holds headers", request)
     if request.in_dialog:
         return (481,)
     return None

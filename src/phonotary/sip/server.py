@@ -204,8 +204,8 @@ class _Connection(asyncio.Protocol):
         try:
             reply = self._redirect.answer(data, self._peer[0], self._peer[1])
         except Exception as fault:
+            # A proxy sends all its calls by one connection, and the others have done nothing.
             _log.error("a request was not answered", exc_info=fault)
-            self.close()
             return
         if reply is None:
             return

@@ -24,7 +24,8 @@ class Role(StrEnum):
     VERIFY = auto()
     """Its calls are verified, those without an Identity too: they have No-TN-Validation."""
     BOTH = auto()
-    """Calls with an Identity are verified, the others are signed."""
+    """Calls with an Identity are verified, the others are signed: for a trunk all of whose callers
+    are the account's own."""
     DIVERTING = auto()
     """Calls that it sends on to another number get a further Identity, a ``div`` (RFC 8946)."""
 
@@ -35,7 +36,9 @@ class Trunk:
 
     networks: tuple[Network, ...]
     account_sid: str
-    role: Role = Role.BOTH
+    role: Role
+    """Never BOTH where calls of the outside world come in: one without an Identity would be signed
+    as if it were the account's."""
     attest: str | None = "A"
     """What is asked for when a request names no level: a ceiling, what is justified decides.
     None asks for nothing, which gives C."""
