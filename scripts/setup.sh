@@ -5,8 +5,9 @@
 #   postgresql  the server programs from which the tests start throw-away clusters
 #   clients     the official Twilio packages, the languages whose standard clients are run as well,
 #               and the OpenAPI documents Twilio publishes
-#   voice       the telephony programs that ours is tested with and measured beside: Kamailio with its
-#               secsipid module, secsipidx, sipp, SoftHSM
+#   voice       the programs of calls and names that ours is tested with and measured beside:
+#               Kamailio with its secsipid module, secsipidx, sipp, SoftHSM, PowerDNS, dig, dnsperf,
+#               an SFTP server
 #   bench       Prism, which phonotary is measured beside, and the load generator wrk
 set -eu
 cd "$(dirname "$0")/.."
@@ -103,8 +104,13 @@ voice() {
     command -v secsipidx >/dev/null || missing="$missing secsipidx"
     command -v sipp >/dev/null || missing="$missing sip-tester"
     command -v softhsm2-util >/dev/null || missing="$missing softhsm2"
+    command -v dig >/dev/null || missing="$missing dnsutils"
+    command -v dnsperf >/dev/null || missing="$missing dnsperf"
+    for package in pdns-server pdns-backend-sqlite3 pdns-backend-pgsql openssh-server; do
+        dpkg -s "$package" >/dev/null 2>&1 || missing="$missing $package"
+    done
     # shellcheck disable=SC2086 # each word is a package
-    [ -z "$missing" ] || debian "the seal is tested with SIP programs that others wrote" $missing
+    [ -z "$missing" ] || debian "calls and names are tested with programs that others wrote" $missing
 }
 
 bench() {

@@ -103,7 +103,7 @@ def _kinds() -> Iterator[dict[str, Callable[[], object]]]:
         file = Path(directory) / "service.db"
         rows.fill(file, 1_000)
         database = Database(f"sqlite:///{file}")
-        ledger = LedgerWriter(database.url, bound=10_000_000).start()
+        ledger = LedgerWriter(database.url, bound=10_000_000, most_waiting=1 << 40).start()
         standings = Standings(database, Clock().now)
         standings.start()
         service = _service(standings, ledger, held)

@@ -90,7 +90,7 @@ def test_three_settings_are_one_provider_for_every_account() -> None:
         ("[[provider]]\nname = 'Owl'", "lacks a setting"),
         ("[[provider]]\nspc = '709J'", "spc"),
         (
-            "[[trunk]]\nnetworks = []\naccount_sid = 'AC11111111111111111111111111111111'\nrole = 'any'",
+            f"[[trunk]]\nnetworks = []\naccount_sid = '{OWL}'\nrole = 'any'",
             "any",
         ),
         (f"stir_chain='/c'\nstir_key='/k'\nstir_x5u='https://x'\n{TWO_PROVIDERS}", "without"),

@@ -20,17 +20,21 @@ from phonotary.access.accounts import Account
 from phonotary.bootstrap.evidence import evidence, minute_of
 from phonotary.cli import audit
 from phonotary.cli.evidence import evidence as evidence_command
+from phonotary.clock import iso8601
 from phonotary.errors import Reason
 from phonotary.shaken import attestation
+from phonotary.shaken.ledger import Entry
 from phonotary.storage import migrate
 from phonotary.storage.database import Database
 from phonotary.storage.ledger import LedgerWriter
-from phonotary.trusthub import review
+from phonotary.trusthub import bundles, end_users, review
 from phonotary.trusthub.records import Bundle, Number
 from tests.rooms import office
 from tests.rooms.office import NOW, refused
 from tests.rooms.shaken.calls import credential, identity, issued, origid, sealed, signed
 from tests.simulators import postgres
+
+Run = Callable[..., Any]
 
 REGISTRATION = "12-3456789"
 MINUTE = NOW - NOW % 60
@@ -114,9 +118,10 @@ def test_a_call_is_told_with_its_passport_and_its_decision(hub: Hub) -> None:
     assert call["at"] == "2026-09-21T14:13:21Z"
     assert (call["door"], call["source"]) == ("http", "127.0.0.1")
     digits = hub.number.phone_number.removeprefix("+")
-    assert call["passport"]["identity"] == identity(1, digits)
-    assert call["passport"]["payload"]["orig"] == {"tn": digits}
-    assert call["passport"]["signature_holds"] is True
+    assert call["identity"] == identity(1, digits)
+    (token,) = call["passports"]
+    assert token["payload"]["orig"] == {"tn": digits}
+    assert token["signature_holds"] is True
     decision = call["decision"]
     assert (decision["level"], decision["reason"]) == ("A", "number-verified")
     assert "approved" in decision["explanation"]
@@ -132,13 +137,17 @@ def test_the_customer_is_named_with_who_decided_about_it(hub: Hub) -> None:
     found = hub.ask(origid=origid(1))
     (call,) = found["calls"]
     assert call["profile_of_account"] == hub.profile.sid
-    profile = found["bundles"][hub.profile.sid]
+    bundle = found["bundles"][hub.profile.sid]
+    version = bundle["history"][-1]["version"]
+    assert call["rested_on"][0]["filed"] == {"as": "approved", "version": version}
+    profile = bundle["filed"][str(version)]
+    assert bundle["today"] == profile
     assert profile["business_name"] == "Acme Plumbing LLC"
     person = next(e for e in profile["end_users"] if e["type"] == "authorized_representative_1")
     for name in ("first_name", "last_name", "email", "phone_number", "business_title"):
         assert person["attributes"][name]
     assert profile["addresses"][0]["city"] == "Austin"
-    assert [each["after"] for each in profile["history"]] == [
+    assert [each["after"] for each in bundle["history"]] == [
         "pending-review",
         "in-review",
         "twilio-approved",
@@ -167,6 +176,84 @@ def test_what_was_decided_after_the_call_does_not_hide_what_was_valid_then(own_h
     assert profile["history"][-1]["because"] == "a complaint"
 
 
+def _changed_by_its_customer(store: Any, hub: Hub) -> None:
+    party = office.party_of(hub.account)
+    for each in store.entity_assignments.all(bundle_sid=hub.profile.sid):
+        found = store.end_users.get(each.object_sid)
+        if found is not None and "business_name" in found.attributes:
+            attributes = {**found.attributes, "business_name": "Somebody Else LLC"}
+            end_users.update(store, party, NOW + 70, found.sid, attributes=attributes)
+
+
+def test_what_a_customer_changes_after_its_approval_does_not_change_the_evidence(
+    own_hub: Hub,
+) -> None:
+    hub = own_hub
+
+    def work(store: Any) -> None:
+        profile = store.bundles.get(hub.profile.sid)
+        review.suspend(store, NOW + 60, profile, "rita", "a complaint about EIN123456789")
+        _changed_by_its_customer(store, hub)
+
+    hub.database.write(work)
+    found = hub.ask(origid=origid(1))
+    (call,) = found["calls"]
+    bundle = found["bundles"][hub.profile.sid]
+    assert bundle["today"]["business_name"] == "Somebody Else LLC"
+    filed = bundle["filed"][str(call["rested_on"][0]["filed"]["version"])]
+    assert filed["business_name"] == "Acme Plumbing LLC"
+    assert REGISTRATION not in json.dumps(found) and "123456789" not in json.dumps(found)
+    assert "a complaint about EIN123456789" in json.dumps(hub.ask(origid=origid(1), unmasked=True))
+
+    def gone(store: Any) -> None:
+        party = office.party_of(hub.account)
+        for each in store.endpoint_assignments.all(bundle_sid=hub.profile.sid):
+            store.endpoint_assignments.remove(each.sid)
+        for each in store.entity_assignments.all(object_sid=hub.profile.sid):
+            store.entity_assignments.remove(each.sid)
+        bundles.delete(store, party, hub.profile.kind, hub.profile.sid)
+
+    hub.database.write(gone)
+    found = hub.ask(origid=origid(1))
+    (call,) = found["calls"]
+    bundle = found["bundles"][hub.profile.sid]
+    assert (bundle["record"], bundle["today"]) == (None, None)
+    assert call["profile_of_account"] == hub.profile.sid
+    filed = bundle["filed"][str(call["rested_on"][0]["filed"]["version"])]
+    assert filed["business_name"] == "Acme Plumbing LLC"
+    assert filed["addresses"][0]["city"] == "Austin"
+
+
+def test_a_draft_that_was_approved_in_the_same_second_was_a_draft(own_hub: Hub) -> None:
+    hub = own_hub
+    inputs = ((hub.profile.sid, "0"), (hub.product.sid, "999"), ("BU" + "9" * 32, "1"))
+    _recorded(hub, signed(70, at=NOW, account_sid=hub.account.sid, inputs=inputs))
+    (call,) = hub.ask(origid=origid(70))["calls"]
+    draft, unknown, nobodys = call["rested_on"]
+    assert (draft["status"], draft["decided"]) == ("draft", None)
+    assert draft["filed"] == {"as": "today"}
+    assert (unknown["status"], unknown["decided"]) == (None, None)
+    assert (nobodys["sid"], nobodys["filed"]) == ("BU" + "9" * 32, None)
+
+
+def _recorded(hub: Hub, *entries: Entry) -> None:
+    writer = LedgerWriter(hub.database.url).start()
+    for entry in entries:
+        writer.append(entry)
+    assert writer.close() == 0
+
+
+def test_an_origid_that_is_repeated_is_told_newest_first_and_counted(
+    own_hub: Hub, run: Run, tmp_path: Path
+) -> None:
+    _recorded(own_hub, *(signed(100 + n, origid=origid(1)) for n in range(120)))
+    found = own_hub.ask(origid=origid(1), limit=3)
+    assert found["total"] == 121
+    assert [call["at"] for call in found["calls"]] == [iso8601(NOW + 219 - n) for n in range(3)]
+    done = run(own_hub, "evidence", "--origid", origid(1), "--out", str(tmp_path / "found.json"))
+    assert "the newest 100 of 121 calls" in done.stderr
+
+
 def test_a_registration_number_is_hidden_unless_it_is_asked_for(hub: Hub) -> None:
     assert REGISTRATION not in json.dumps(hub.ask(origid=origid(1)))
     assert "******6789" in json.dumps(hub.ask(origid=origid(1)))
@@ -176,8 +263,8 @@ def test_a_registration_number_is_hidden_unless_it_is_asked_for(hub: Hub) -> Non
 def test_calls_are_found_by_number_and_minute(hub: Hub) -> None:
     number = hub.number.phone_number
     found = hub.ask(number=number, minute=MINUTE)
-    assert [call["origid"] for call in found["calls"]] == [origid(n) for n in range(3)]
-    assert found["more"] is False
+    assert [call["origid"] for call in found["calls"]] == [origid(n) for n in (2, 1, 0)]
+    assert found["total"] == 3
     with refused(Reason.NOT_FOUND):
         hub.ask(number=number, minute=MINUTE + 60)
     with refused(Reason.NOT_FOUND):
@@ -186,14 +273,33 @@ def test_calls_are_found_by_number_and_minute(hub: Hub) -> None:
 
 def test_a_bundle_is_bounded_and_says_so(hub: Hub) -> None:
     found = hub.ask(number=hub.number.phone_number, minute=MINUTE, limit=2)
-    assert (len(found["calls"]), found["more"]) == (2, True)
+    assert (len(found["calls"]), found["total"]) == (2, 3)
 
 
 def test_a_verified_call_is_told_with_its_verdict(hub: Hub) -> None:
     (call,) = hub.ask(origid=origid(50))["calls"]
     assert call["decision"] is None
     assert call["verdict"]["verstat"] == "TN-Validation-Failed"
-    assert call["passport"]["identity"] == "token.of.nobody;info=<https://x.example>"
+    (token,) = call["passports"]
+    assert token["identity"] == call["identity"] == "token.of.nobody;info=<https://x.example>"
+    assert token["unreadable"]
+
+
+def test_each_identity_of_a_verified_call_is_taken_apart(own_hub: Hub) -> None:
+    several = ",".join([identity(1, "13125550100"), "token.of.nobody;info=<https://x.example>"])
+    _recorded(
+        own_hub,
+        signed(60, kind="verified", identity=several, fingerprint=credential().fingerprint),
+        signed(61, kind="verified", identity=f"{several},{'x' * 70_000}"),
+    )
+    for n in (60, 61):
+        (call,) = own_hub.ask(origid=origid(n))["calls"]
+        one, other = call["passports"]
+        assert one["identity"] == identity(1, "13125550100")
+        assert one["payload"]["orig"] == {"tn": "13125550100"}
+        assert one["signature_holds"] is (True if n == 60 else None)
+        assert other["unreadable"]
+        assert (call["cut_from"] is None) is (n == 60)
 
 
 @pytest.mark.parametrize(
@@ -234,8 +340,6 @@ def _alter(hub: Hub) -> None:
 
 
 # The commands
-
-Run = Callable[..., Any]
 
 
 @pytest.fixture
@@ -279,7 +383,14 @@ def test_an_audit_says_what_it_checked_and_names_what_is_broken(run: Run, own_hu
     hub = own_hub
     done = run(hub, "audit", "verify")
     assert done.exit_code == 0
-    assert done.stdout.startswith("1 chains, 5 rows, all as written, newest ")
+    said, newest = done.stdout.splitlines()
+    assert said == "1 chains, 5 rows, all as written"
+    (call,) = hub.ask(origid=origid(50))["calls"]
+    proof = call["proof"]
+    assert newest == f"{proof['hash']}  {proof['chain']} row 5"
+    _recorded(hub, signed(90))
+    _, first, second = run(hub, "audit", "verify").stdout.splitlines()
+    assert first.endswith(" row 2") and second == newest
     _alter(hub)
     done = run(hub, "audit", "verify")
     assert done.exit_code == 1

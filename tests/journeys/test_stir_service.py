@@ -327,6 +327,7 @@ def test_of_two_workers_both_answer_and_neither_is_left_alone(scene: Scene, tmp_
     service = Service(tmp_path / "pair")
     caller = service.account("Pair")
     trunk = f'[[trunk]]\nnetworks = ["127.0.0.1/32"]\naccount_sid = "{caller.auth[0]}"\n'
+    trunk += 'role = "authenticate"\n'
     service.configure(f"workers = 2\n{scene.elks.table(caller)}{trunk}")
     with service.running() as process:
         children = Path(f"/proc/{process.pid}/task/{process.pid}/children")

@@ -105,6 +105,7 @@ class MemoryStore:
         self.accounts: Kept[Account] = Kept()
         self.keys: Kept[Key] = Kept()
         self.events: list[StatusChanged] = []
+        self.filed: dict[str, Mapping[str, Any]] = {}
         self.jobs: dict[str, Job] = {}
         self.settings: dict[str, str] = {}
 
@@ -148,8 +149,10 @@ class MemoryStore:
         self.bundles.replace(after)
         return True
 
-    def record(self, event: StatusChanged) -> None:
+    def record(self, event: StatusChanged, filed: Mapping[str, Any] | None = None) -> None:
         self.events.append(event)
+        if filed is not None:
+            self.filed[event.bundle_sid] = filed
 
     def history(self, bundle_sid: str) -> list[StatusChanged]:
         return [event for event in self.events if event.bundle_sid == bundle_sid]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import subprocess
+import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -39,7 +40,9 @@ def name_server(directory: Path, recipe: str, **settings: str) -> Iterator[NameS
     port = free_port()
     run = directory / f"pdns-{port}"
     run.mkdir()
-    settings = {"local_port": str(port), "socket_dir": str(run), **settings}
+    # A Unix socket's path has 107 bytes, and a test's own directory may need all of them.
+    sockets = tempfile.mkdtemp(prefix="pdns-")
+    settings = {"local_port": str(port), "socket_dir": sockets, **settings}
     command = [program, f"--config-dir={RECIPES}", f"--config-name={recipe}", "--guardian=no"]
     command += [f"--{name.replace('_', '-')}={value}" for name, value in settings.items()]
     log = run / "log"
@@ -51,6 +54,7 @@ def name_server(directory: Path, recipe: str, **settings: str) -> Iterator[NameS
     finally:
         process.terminate()
         process.wait(_PATIENCE)
+        shutil.rmtree(sockets, ignore_errors=True)
 
 
 def _wait_until_it_answers(port: int, process: subprocess.Popen[bytes], log: Path) -> None:

@@ -20,12 +20,13 @@ from phonotary.shaken.ledger import (
     Dropped,
     Entry,
     Full,
-    Pruned,
     Row,
+    Seen,
     identity_of,
     mark,
     read,
 )
+from phonotary.shaken.ledger import Started as Started_
 from phonotary.shaken.ledger_check import Check
 from phonotary.storage import ledger_kept
 from phonotary.storage.database import Database
@@ -147,11 +148,11 @@ def test_a_call_is_found_and_its_identity_is_the_one_sent(
     writer.append(sealed(2))
     writer.flush()
     with database.reading() as store:
-        (row,) = ledger_kept.by_origid(store.connection, origid(2).upper(), 10)
+        (row,) = ledger_kept.by_origid(store.connection, origid(2).upper(), 10).rows
         call = read(row.body)
         assert isinstance(call, Call) and call.frame
         certificate = ledger_kept.certificate(store.connection, call.frame)
-        found = ledger_kept.by_number(store.connection, "14155550100", NOW + 1, NOW + 2, 10)
+        found = ledger_kept.by_number(store.connection, "14155550100", NOW + 1, NOW + 2, 10).rows
     assert certificate is not None and certificate.chain_pem == pem.decode()
     assert certificate.x5u == credential().x5u
     assert identity_of(call, ledger_kept.frame_of(certificate)) == identity(2)
@@ -170,7 +171,7 @@ def written_one_by_one(database: Database, started: Started, *entries: Entry) ->
 def by_origid(database: Database, asked: str, limit: int = 10, **when: int) -> list[int]:
     """The sources of the calls that are found."""
     with database.reading() as store:
-        found = ledger_kept.by_origid(store.connection, asked, limit, **when)
+        found = ledger_kept.by_origid(store.connection, asked, limit, **when).rows
     return [int(body.source) for row in found if isinstance(body := read(row.body), Call)]
 
 
@@ -199,8 +200,8 @@ def test_an_origid_with_the_mark_of_another_is_not_taken_for_it(
     for n, each in enumerate((*ALIKE, *ALIKE, "other")):
         writer.append(signed(n, origid=each, source=str(n)))
     assert writer.flush()
-    assert by_origid(database, ALIKE[0]) == [0, 2]
-    assert by_origid(database, ALIKE[1].upper()) == [1, 3]
+    assert by_origid(database, ALIKE[0]) == [2, 0]
+    assert by_origid(database, ALIKE[1].upper()) == [3, 1]
 
 
 def test_marks_that_only_together_look_like_one_find_no_call(
@@ -224,9 +225,23 @@ def test_marks_that_only_together_look_like_one_find_no_call(
 def test_a_search_keeps_to_its_time_and_its_limit(database: Database, started: Started) -> None:
     entries = (signed(100 * n, origid="same", source=str(n)) for n in range(5))
     written_one_by_one(database, started, *entries)
-    assert by_origid(database, "SAME") == [0, 1, 2, 3, 4]
-    assert by_origid(database, "same", 2) == [0, 1]
-    assert by_origid(database, "same", since=NOW + 100, until=NOW + 300) == [1, 2]
+    assert by_origid(database, "SAME") == [4, 3, 2, 1, 0]
+    assert by_origid(database, "same", 2) == [4, 3]
+    assert by_origid(database, "same", since=NOW + 100, until=NOW + 300) == [2, 1]
+
+
+def test_a_search_shows_the_newest_and_says_how_many_there_are(
+    database: Database, started: Started
+) -> None:
+    writer = started()
+    for n in range(40):
+        writer.append(signed(n, origid="same", source=str(n)))
+        if n % 10 == 9:
+            assert writer.flush()
+    with database.reading() as store:
+        found = ledger_kept.by_origid(store.connection, "same", 3)
+    sources = [body.source for row in found.rows if isinstance(body := read(row.body), Call)]
+    assert (sources, found.total) == (["39", "38", "37"], 40)
 
 
 def test_a_number_is_found_within_its_minute_only(database: Database, started: Started) -> None:
@@ -236,16 +251,16 @@ def test_a_number_is_found_within_its_minute_only(database: Database, started: S
         writer.append(signed(20 * n, orig=number, dest=("14155550100",), source=str(n)))
     assert writer.flush()
     for since, until, limit, expected in (
-        (0, 60, 10, [0, 1]),
-        (0, 60, 1, [0]),
-        (0, 81, 10, [0, 1, 4]),
+        (0, 60, 10, [1, 0]),
+        (0, 60, 1, [1]),
+        (0, 81, 10, [4, 1, 0]),
         (1, 80, 10, [1]),
         (81, 200, 10, []),
     ):
         with database.reading() as store:
             found = ledger_kept.by_number(
                 store.connection, "14155550100", NOW + since, NOW + until, limit
-            )
+            ).rows
         calls_found = [body for row in found if isinstance(body := read(row.body), Call)]
         assert [int(call.source) for call in calls_found] == expected
 
@@ -276,6 +291,80 @@ def test_two_writers_each_keep_their_chain(database: Database, started: Started)
     assert all(writer.flush() for writer in writers)
     found = ledger_kept.verify(database)
     assert (found.chains, found.rows, found.faults) == (2, 1402, ())
+
+
+def grown(writer: LedgerWriter, *numbers: int) -> None:
+    """Each call in a batch of its own, and a look at the other chains before each."""
+    for n in numbers:
+        writer.append(signed(n))
+        assert writer.flush()
+
+
+def test_two_writers_side_by_side_are_each_others_witness(
+    database: Database, started: Started
+) -> None:
+    one, two = started(look=0), started(look=0)
+    grown(one, 1)
+    grown(two, 2)
+    grown(one, 3, 4)
+    grown(two, 5)
+    assert ledger_kept.verify(database).faults == ()
+    with database.reading() as store:
+        newest = ledger_kept.newest(store.connection, 10)
+        (last,) = ledger_kept.newest(store.connection, 1)
+    assert [chain for chain, _, _ in newest] == [two.chain, one.chain]
+    assert last == newest[0] == (two.chain, 4, rows(database)[-1].hash.hex())
+    own = [batch for batch in batches(database) if batch.chain == one.chain]
+    remove(database, one.chain, own[-1].position)
+    for only in (None, one.chain):
+        assert first_fault(ledger_kept.verify(database, only)) == (one.chain, own[-1].position)
+    assert ledger_kept.verify(database, two.chain).faults != ()
+
+
+def test_a_writer_looks_at_the_others_once_a_minute_and_at_none_when_it_is_alone(
+    database: Database, started: Started
+) -> None:
+    one = started(look=0)
+    grown(one, 1, 2, 3)
+    two = started()
+    grown(two, 4, 5, 6)
+    grown(one, 7, 8)
+    kinds = [type(read(row.body)).__name__ for row in rows(database) if row.chain == two.chain]
+    assert kinds == ["Started", "Call", "Call", "Call"]
+    seen = [body for row in rows(database) if isinstance(body := read(row.body), Seen)]
+    assert [[(chain, at) for chain, at, _ in each.after] for each in seen] == [[(two.chain, 4)]]
+
+
+def test_a_chain_that_ended_is_named_by_whoever_starts_later(
+    database: Database, started: Started
+) -> None:
+    ended = [started() for _ in range(3)]
+    for n, writer in enumerate(ended):
+        grown(writer, n)
+    grown(started(), 10)
+    body = read(rows(database)[-2].body)
+    assert isinstance(body, Started_)
+    assert [chain for chain, _, _ in body.after] == [each.chain for each in reversed(ended)]
+
+
+def test_what_waits_is_bounded_in_bytes(database: Database, started: Started) -> None:
+    with away(database):
+        writer = started(most_waiting=100_000)
+        writer.append(signed(0))
+        until(lambda: writer.lag.last_error is not None)
+        with pytest.raises(Full):
+            for n in range(1, 9):
+                writer.append(signed(n, identity="x" * 20_000))
+        kept = writer.lag.waiting
+        assert kept == 5
+        with pytest.raises(Full):
+            writer.append(signed(9, dest=("12125551212",) * 700))
+        writer.append(signed(5))
+    assert writer.flush() is True
+    for n in range(10, 30):
+        writer.append(signed(n, identity="x" * 80_000))
+        assert writer.flush() is True
+    assert len(origids(database)) == kept + 1 + 20
 
 
 def test_a_full_queue_refuses(database: Database, started: Started) -> None:
@@ -401,6 +490,15 @@ def test_closing_writes_what_is_left_and_refuses_what_comes(database: Database) 
         writer.append(signed(1200))
 
 
+def test_after_the_end_nothing_is_dropped_unseen(database: Database) -> None:
+    writer = LedgerWriter(database.url, when_full="drop-visible").start()
+    writer.append(signed(0))
+    assert writer.close() == 0
+    with pytest.raises(Full):
+        writer.append(signed(1))
+    assert writer.lag.dropped == 0
+
+
 def test_closing_says_how_many_could_not_be_written(database: Database) -> None:
     with away(database):
         writer = LedgerWriter(database.url, patience=50).start()
@@ -476,55 +574,3 @@ def test_an_entry_that_is_none_is_counted_and_stops_nobody(
     assert origids(database) == [origid(0), origid(2)]
     assert writer.lag.dropped == 1
     assert isinstance(read(rows(database)[-1].body), Dropped)
-
-
-def test_pruning_takes_the_old_and_the_rest_still_checks(database: Database) -> None:
-    for start in (0, 100, 200):
-        writer = LedgerWriter(database.url).start()
-        for n in range(start, start + 50):
-            writer.append(signed(n))
-            if n % 10 == 9:
-                assert writer.flush()
-        writer.close()
-    for before, left in ((20, 130), (120, 80), (220, 30), (220, 30), (500, 0)):
-        ledger_kept.prune(database, NOW + before, NOW + 1000 + before)
-        assert len(origids(database)) == left, before
-        assert ledger_kept.verify(database).faults == (), before
-    again = LedgerWriter(database.url).start()
-    again.append(signed(600))
-    again.close()
-    assert ledger_kept.verify(database).faults == ()
-    assert ledger_kept.prune(database, NOW + 5000, NOW + 6000) > 0
-    assert ledger_kept.verify(database).faults == ()
-
-
-def test_a_writer_goes_on_after_its_own_rows_were_pruned(
-    database: Database, started: Started
-) -> None:
-    writer = started()
-    writer.append(signed(0))
-    writer.flush()
-    assert ledger_kept.prune(database, NOW + 10, NOW + 20) == 2
-    writer.append(signed(30))
-    writer.flush()
-    assert ledger_kept.verify(database).faults == ()
-    (pruned,) = (row for row in rows(database) if isinstance(read(row.body), Pruned))
-    remove(database, pruned.chain, pruned.position)
-    assert ledger_kept.verify(database).faults != ()
-
-
-def test_a_batch_is_pruned_when_all_of_it_is_old(database: Database, started: Started) -> None:
-    writer = started()
-    for n in range(50):
-        writer.append(signed(n))
-    writer.flush()
-    assert ledger_kept.prune(database, NOW + 49, NOW + 1000) == 1
-    assert len(origids(database)) == 50
-    assert ledger_kept.prune(database, NOW + 50, NOW + 1000) == 50
-    assert origids(database) == []
-    assert ledger_kept.verify(database).faults == ()
-
-
-def test_what_is_to_come_is_not_pruned(database: Database) -> None:
-    with pytest.raises(Exception, match="still to come"):
-        ledger_kept.prune(database, NOW + 1, NOW)

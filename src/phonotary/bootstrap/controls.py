@@ -12,6 +12,7 @@ from phonotary.bootstrap import seed
 from phonotary.bootstrap.rules import OutcomeRules
 from phonotary.errors import Reason, Refused
 from phonotary.storage import account_state, snapshot
+from phonotary.storage.cnam import CnamStore
 from phonotary.storage.store import SqlStore
 from phonotary.web.sandbox.faults import Faults
 from phonotary.web.sandbox.log import RequestLog
@@ -51,6 +52,7 @@ class Controls:
     async def load(self, state: Any) -> None:
         def work(store: SqlStore) -> None:
             snapshot.load(store, state)
+            CnamStore(store).forget()
             # What cannot be read back is refused while all of it can still be undone.
             advanced_in(store)
             self.outcomes.read(store)
@@ -89,6 +91,8 @@ class Controls:
         kept = store.setting(PRISTINE)
         if kept is not None:
             snapshot.load(store, json.loads(kept))
+            # Registrations follow the records; those of the records that were are nobody's.
+            CnamStore(store).forget()
         # The pristine state may be of another account: credentials can change between starts.
         seed.first_account(store, self._hub.settings, self._hub.clock.wall())
 

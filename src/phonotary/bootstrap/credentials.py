@@ -22,7 +22,6 @@ from phonotary.shaken.laboratory import terms
 from phonotary.shaken.providers import Provider, Providers
 from phonotary.shaken.signing import CredentialOutOfDate
 
-
 SETTLE = 1.2
 """Seconds for which a new chain is served before it signs: longer than between two looks."""
 

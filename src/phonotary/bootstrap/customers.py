@@ -2,33 +2,30 @@
 
 from __future__ import annotations
 
-import re
 from typing import Any
 
 from sqlalchemy import select
 
+from phonotary.bootstrap.masking import masked
 from phonotary.clock import Instant, iso8601
 from phonotary.storage.schema import standing_changes, status_changes
 from phonotary.storage.store import SqlStore
-from phonotary.trusthub import bundles, policies
-from phonotary.trusthub.records import Bundle, EndUser, Party
+from phonotary.trusthub import bundles, filed, lifecycle, policies
+from phonotary.trusthub.records import Bundle, Party
 from phonotary.trusthub.store import Ask
 
 _EVALUATIONS = 20
 _MOST_CHANGES = 500
-
-# An EIN by its form wherever it stands, and every number of a registration by its name.
-_EIN = re.compile(r"\b\d{2}-?\d{7}\b")
-_REGISTRATION = re.compile(r"registration_number|tax_?id|\bein\b|\bssn\b|government_id")
+_BUSINESS = "customer_profile_business_information"
 
 
-def account(store: SqlStore, sid: str) -> dict[str, Any] | None:
+def account(store: SqlStore, sid: str, unmasked: bool) -> dict[str, Any] | None:
     """The account as it is now; None when it is gone."""
     found = store.account(sid)
     if found is None:
         return None
     return {
-        "friendly_name": found.friendly_name,
+        "friendly_name": masked(found.friendly_name, unmasked),
         "status": found.status,
         "owner_account_sid": found.owner_account_sid,
         "date_created": iso8601(found.date_created),
@@ -36,7 +33,7 @@ def account(store: SqlStore, sid: str) -> dict[str, Any] | None:
 
 
 def primary_sid(store: SqlStore, account_sid: str) -> str | None:
-    """The primary profile that stands for an account: its own, else its owner's."""
+    """The primary profile that stands for an account today: its own, else its owner's."""
     found = store.account(account_sid)
     if found is None:
         return None
@@ -45,33 +42,51 @@ def primary_sid(store: SqlStore, account_sid: str) -> str | None:
 
 
 def bundle(store: SqlStore, sid: str, unmasked: bool) -> dict[str, Any] | None:
-    """A profile or product with what is in it, its history and its evaluations.
+    """A profile or product as it is today, its history and its evaluations.
 
-    A bundle that was deleted leaves its history: then ``record`` is None. None when there is
-    neither.
+    A bundle that was deleted leaves its history: then ``record`` and ``today`` are None. None when
+    there is neither. What was approved is put into ``filed`` as calls ask for it.
     """
-    history = _history(store, sid)
+    history = _history(store, sid, unmasked)
     found = store.bundles.get(sid)
-    if found is None:
-        return {"record": None, "history": history} if history else None
+    if found is None and not history:
+        return None
     return {
-        "record": _record(found),
+        "record": _record(found, unmasked) if found else None,
         "history": history,
-        "evaluations": _evaluations(store, found),
-        **_contents(store, found, unmasked),
+        "evaluations": _evaluations(store, found) if found else [],
+        "filed": {},
+        "today": _told(filed.contents(store, found), unmasked) if found else None,
     }
 
 
+def approved(
+    store: SqlStore, sid: str, version: str, unmasked: bool
+) -> tuple[int, dict[str, Any]] | None:
+    """What a bundle held when it was approved last, by ``version`` of its history: the version of
+    the approval, and the contents. None when nothing was kept."""
+    found = store.filed(sid, int(version)) if _is_version(version) else None
+    if found is None or not isinstance(found[1], dict):
+        return None
+    return found[0], _told(found[1], unmasked)
+
+
+def is_primary(filed: dict[str, Any], accounts: frozenset[str]) -> bool:
+    """Whether contents are those of a primary profile of one of these accounts."""
+    policy = policies.find(str(filed.get("policy_sid")))
+    return policy is not None and policy.role == "primary" and filed.get("account_sid") in accounts
+
+
 def at_the_time(bundle: dict[str, Any], version: str, at: Instant) -> dict[str, Any]:
-    """The status that was valid for one call, and the decision that made it so. ``version`` is
-    the entry of the history that the signer read; where there is none, the time tells."""
-    history = bundle["history"]
-    read = [each for each in history if str(each["version"]) == version]
-    until = read or [each for each in history if each["at"] <= iso8601(at)]
-    evaluations = [e for e in bundle.get("evaluations", ()) if e["at"] <= iso8601(at)]
+    """The status that a decision rested on, and who had made it so. ``version`` is the entry of
+    the history that was read; ``0`` is a draft's, which has none. An entry that is not there, for
+    the history was put back, leaves both open."""
+    read = next((each for each in bundle["history"] if str(each["version"]) == version), None)
+    evaluations = [each for each in bundle["evaluations"] if each["at"] <= iso8601(at)]
+    status = read["after"] if read else None
     return {
-        "status": until[-1]["after"] if until else None,
-        "decided": until[-1] if until else None,
+        "status": lifecycle.DRAFT if version == "0" else status,
+        "decided": read,
         "evaluation": evaluations[-1] if evaluations else None,
     }
 
@@ -98,7 +113,7 @@ def number_history(store: SqlStore, phone_number: str) -> list[dict[str, Any]]:
     ]
 
 
-def _record(found: Bundle) -> dict[str, Any]:
+def _record(found: Bundle, unmasked: bool) -> dict[str, Any]:
     policy = policies.find(found.policy_sid)
     return {
         "sid": found.sid,
@@ -106,7 +121,7 @@ def _record(found: Bundle) -> dict[str, Any]:
         "kind": found.kind,
         "policy_sid": found.policy_sid,
         "policy_role": policy.role if policy else None,
-        "friendly_name": found.friendly_name,
+        "friendly_name": masked(found.friendly_name, unmasked),
         "email": found.email,
         "status": found.status,
         "codes": list(found.errors),
@@ -116,10 +131,13 @@ def _record(found: Bundle) -> dict[str, Any]:
     }
 
 
-def _history(store: SqlStore, sid: str) -> list[dict[str, Any]]:
+_HISTORY = [column for column in status_changes.c if column.name != "filed"]
+
+
+def _history(store: SqlStore, sid: str, unmasked: bool) -> list[dict[str, Any]]:
     """Every decision with its number, which is the version that signers note."""
     table = status_changes.c
-    asked = select(status_changes).where(table.bundle_sid == sid).order_by(table.seq)
+    asked = select(*_HISTORY).where(table.bundle_sid == sid).order_by(table.seq)
     return [
         {
             "version": row["seq"],
@@ -127,7 +145,7 @@ def _history(store: SqlStore, sid: str) -> list[dict[str, Any]]:
             "before": row["before"],
             "after": row["after"],
             "by": row["by"],
-            "because": row["because"],
+            "because": masked(row["because"], unmasked),
             "codes": list(row["codes"]),
         }
         for row in store.connection.execute(asked).mappings()
@@ -147,84 +165,35 @@ def _evaluations(store: SqlStore, found: Bundle) -> list[dict[str, Any]]:
     ]
 
 
-def _contents(store: SqlStore, found: Bundle, unmasked: bool) -> dict[str, Any]:
-    """Who and what was filed. ``date_updated`` shows what was changed after a decision."""
-    people: list[dict[str, Any]] = []
-    papers: list[dict[str, Any]] = []
-    addresses: list[dict[str, Any]] = []
-    linked: list[str] = []
-    for assignment in store.entity_assignments.all(bundle_sid=found.sid):
-        sid = assignment.object_sid
-        if sid.startswith("BU"):
-            linked.append(sid)
-        elif (end_user := store.end_users.get(sid)) is not None:
-            people.append(_end_user(end_user, unmasked))
-        elif (document := store.documents.get(sid)) is not None:
-            papers.append(
-                {
-                    "sid": sid,
-                    "type": document.type,
-                    "status": document.status,
-                    "attributes": _masked(document.attributes, unmasked),
-                    "date_updated": iso8601(document.date_updated),
-                }
-            )
-            for each in bundles.address_sids(document.attributes):
-                addresses += _address(store, each, document.account_sid)
-    names = [one["attributes"].get("business_name") for one in people]
-    return {
-        "business_name": next((name for name in names if name), None),
-        "end_users": people,
-        "supporting_documents": papers,
-        "addresses": addresses,
-        "linked_bundles": linked,
-    }
+def _told(contents: dict[str, Any], unmasked: bool) -> dict[str, Any]:
+    """Contents for whoever reads evidence. A name counts where the reviewed business has it, and
+    not where somebody put one among other attributes."""
+    told = {"business_name": _business_name(contents), **_dated(contents)}
+    shown: dict[str, Any] = masked(told, unmasked)
+    return shown
 
 
-def _end_user(end_user: EndUser, unmasked: bool) -> dict[str, Any]:
-    return {
-        "sid": end_user.sid,
-        "type": end_user.type,
-        "attributes": _masked(end_user.attributes, unmasked),
-        "date_updated": iso8601(end_user.date_updated),
-    }
+def _business_name(contents: dict[str, Any]) -> Any:
+    for each in contents.get("end_users", ()):
+        if isinstance(each, dict) and each.get("type") == _BUSINESS:
+            attributes = each.get("attributes")
+            if isinstance(attributes, dict) and attributes.get("business_name"):
+                return attributes["business_name"]
+    return None
 
 
-def _address(store: SqlStore, sid: str, account_sid: str) -> list[dict[str, Any]]:
-    """The address where it is the account's own, as the rules read it; else nothing."""
-    found = store.addresses.get(sid)
-    if found is None or found.account_sid != account_sid:
-        return []
-    return [
-        {
-            "sid": sid,
-            "customer_name": found.customer_name,
-            "street": found.street,
-            "street_secondary": found.street_secondary,
-            "city": found.city,
-            "region": found.region,
-            "postal_code": found.postal_code,
-            "iso_country": found.iso_country,
-            "date_updated": iso8601(found.date_updated),
-        }
-    ]
-
-
-def _masked(value: Any, unmasked: bool, name: str = "") -> Any:
-    """The same value with its registration numbers hidden but for their last four characters."""
-    if unmasked:
-        return value
-    if isinstance(value, dict):
-        return {key: _masked(each, unmasked, str(key)) for key, each in value.items()}
+def _dated(value: Any) -> Any:
+    """The same with ``date_updated`` written as everywhere else: it shows what was changed after
+    a decision."""
     if isinstance(value, list):
-        return [_masked(each, unmasked, name) for each in value]
-    if value is not None and _REGISTRATION.search(name.lower()):
-        return _hidden(str(value))
-    if isinstance(value, str):
-        return _EIN.sub(lambda found: _hidden(found[0]), value)
-    return value
+        return [_dated(each) for each in value]
+    if not isinstance(value, dict):
+        return value
+    told = {key: each if key == "attributes" else _dated(each) for key, each in value.items()}
+    if isinstance(updated := told.get("date_updated"), int):
+        told["date_updated"] = iso8601(updated)
+    return told
 
 
-def _hidden(text: str) -> str:
-    shown = 4 if len(text) > 8 else 0
-    return "*" * (len(text) - shown) + text[len(text) - shown :]
+def _is_version(version: str) -> bool:
+    return version.isascii() and version.isdigit() and len(version) < 19

@@ -25,7 +25,7 @@ from phonotary.storage.ledger_table import Certificate
 from phonotary.storage.store import SqlStore
 
 LIMIT = 100
-"""Calls of one bundle; ``more`` says that there are further ones."""
+"""Calls of one bundle, the newest; ``total`` says how many there are."""
 
 _CEILINGS = {
     "level-not-requested": "No level was asked for, so the lowest is given.",
@@ -45,7 +45,7 @@ def evidence(
     limit: int = LIMIT,
 ) -> dict[str, Any]:
     """JSON values about the calls of an ``origid``, or from a ``number`` within the minute that
-    begins at ``minute``.
+    begins at ``minute``, newest first: an ``origid`` may be repeated by whoever likes to.
 
     Registration numbers show their last four characters unless ``unmasked``. Refused: NOT_FOUND
     when there is no such call, INVALID_PARAMETER when the question is none.
@@ -54,10 +54,10 @@ def evidence(
         raise Refused(Reason.NOT_FOUND, "That database holds no hub of this version")
 
     def collected(store: SqlStore) -> dict[str, Any]:
-        rows = _asked(store, origid, number, minute, limit + 1)
-        if not rows:
+        asked = _asked(store, origid, number, minute, limit)
+        if not asked.rows:
             raise Refused(Reason.NOT_FOUND, "The ledger holds no such call")
-        return _Bundle(store, unmasked).of(rows[:limit], len(rows) > limit)
+        return {"total": asked.total, **_Bundle(store, unmasked).of(asked.rows)}
 
     found = database.read(collected)
     sound = {
@@ -82,7 +82,7 @@ def minute_of(text: str) -> Instant:
 
 def _asked(
     store: SqlStore, origid: str | None, number: str | None, minute: Instant | None, limit: int
-) -> list[Row]:
+) -> ledger_kept.Found:
     if origid is not None and number is None and minute is None:
         return ledger_kept.by_origid(store.connection, origid, limit)
     if origid is None and number is not None and minute is not None:
@@ -101,14 +101,14 @@ class _Bundle:
         self.certificates: dict[str, dict[str, Any]] = {}
         self.keys: dict[str, ec.EllipticCurvePublicKey] = {}
         self.bundles: dict[str, dict[str, Any] | None] = {}
+        self.approvals: dict[tuple[str, str], int | None] = {}
         self.accounts: dict[str, dict[str, Any] | None] = {}
         self.numbers: dict[str, list[dict[str, Any]]] = {}
 
-    def of(self, rows: Iterable[Row], more: bool) -> dict[str, Any]:
+    def of(self, rows: Iterable[Row]) -> dict[str, Any]:
         told = [self._call(row) for row in rows]
         return {
             "calls": told,
-            "more": more,
             "certificates": self.certificates,
             "accounts": self.accounts,
             "bundles": self.bundles,
@@ -134,7 +134,7 @@ class _Bundle:
             "verdict": _verdict(call) if call.kind == "verified" else None,
             "rested_on": [self._input(call, *each) for each in call.inputs],
             "profile_of_account": self._customer(call),
-            "passport": self._passport(call, certificate),
+            **self._identities(call, certificate),
             "certificate": _fingerprint(call, certificate),
             "spc": call.spc,
             "proof": self._proof(row),
@@ -153,48 +153,75 @@ class _Bundle:
                 self.keys[found.fingerprint] = key
         return found
 
-    def _passport(self, call: Call, certificate: Certificate | None) -> dict[str, Any] | None:
-        """The token as it was on the wire, and taken apart where it can be."""
+    def _identities(self, call: Call, certificate: Certificate | None) -> dict[str, Any]:
+        """The Identity header as it was on the wire, and each of its PASSporTs taken apart."""
         frame = ledger_kept.frame_of(certificate) if certificate and call.frame else None
+        told: dict[str, Any] = {"identity": None, "cut_from": call.cut, "passports": []}
         try:
             identity = identity_of(call, frame)
-        except Refused as refused:
-            return {"identity": None, "unreadable": refused.because}
-        if not identity:
-            return None
-        told: dict[str, Any] = {"identity": identity, "cut_from": call.cut}
-        try:
-            token = passport.read(identity_header.parse(identity).token)
+            told["identity"] = identity or None
+            # The last of several that were cut is none any more.
+            whole = identity if call.cut is None else identity.rpartition(",")[0]
+            several = identity_header.split([whole])
         except Refused as refused:
             return {**told, "unreadable": refused.because}
-        holds = None
-        if (key := self.keys.get(_fingerprint(call, certificate) or "")) is not None:
-            holds = _holds(token, key)
+        return {**told, "passports": [self._passport(each, call, certificate) for each in several]}
+
+    def _passport(self, value: str, call: Call, certificate: Certificate | None) -> dict[str, Any]:
+        told: dict[str, Any] = {"identity": value}
+        try:
+            token = passport.read(identity_header.parse(value).token)
+        except Refused as refused:
+            return {**told, "unreadable": refused.because}
+        key = self.keys.get(_fingerprint(call, certificate) or "")
+        its_own = certificate is not None and (
+            call.frame is not None or token.header.get("x5u") == certificate.x5u
+        )
         return {
             **told,
             "header": token.header,
             "payload": token.payload,
-            "signature_holds": holds,
+            # Of several values one is of the certificate that the row names.
+            "signature_holds": _holds(token, key) if key is not None and its_own else None,
         }
 
     def _input(self, call: Call, sid: str, version: str) -> dict[str, Any]:
-        """A record the decision rested on, with the decision about it that was valid then."""
-        told = self._known(sid)
-        if told is None:
-            return {"sid": sid, "version": version, "status": None, "decided": None}
-        return {
-            "sid": sid,
-            "version": version,
-            **customers.at_the_time(told, version, call.at),
-        }
+        """A record the decision rested on, with the decision about it that was valid then, and
+        where to find what it held: as it was approved, or, as nothing was kept, as it is today."""
+        told: dict[str, Any] = {"sid": sid, "version": version}
+        known = self._known(sid)
+        if known is None:
+            return {**told, "status": None, "decided": None, "filed": None}
+        told |= customers.at_the_time(known, version, call.at)
+        filed = self._filed(sid, version)
+        if filed is not None:
+            return {**told, "filed": {"as": "approved", "version": filed}}
+        return {**told, "filed": {"as": "today"} if known["today"] else None}
+
+    def _filed(self, sid: str, version: str) -> int | None:
+        """The version of the approval whose contents are told among the bundle's, None for none."""
+        if (sid, version) not in self.approvals:
+            found = customers.approved(self.store, sid, version, self.unmasked)
+            if found is not None and (known := self._known(sid)) is not None:
+                known["filed"].setdefault(str(found[0]), found[1])
+            self.approvals[sid, version] = found[0] if found else None
+        return self.approvals[sid, version]
 
     def _customer(self, call: Call) -> str | None:
-        """The SID of the profile that stands for the account, whatever the call's number has."""
+        """The SID of the primary profile that stood for the account: one the decision rested on,
+        else today's."""
         sid = call.account_sid
         if sid is None:
             return None
         if sid not in self.accounts:
-            self.accounts[sid] = customers.account(self.store, sid)
+            self.accounts[sid] = customers.account(self.store, sid, self.unmasked)
+        told = self.accounts[sid] or {"owner_account_sid": sid}
+        family = frozenset((sid, told["owner_account_sid"]))
+        for each, version in call.inputs:
+            filed, known = self._filed(each, version), self._known(each)
+            contents = known["filed"].get(str(filed)) if known else None
+            if contents is not None and customers.is_primary(contents, family):
+                return each
         profile = customers.primary_sid(self.store, sid)
         return profile if profile and self._known(profile) else None
 

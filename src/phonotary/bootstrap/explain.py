@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from pathlib import Path
+
 from phonotary.bootstrap.controls import advanced_in
+from phonotary.bootstrap.name_history import spells_of
+from phonotary.bootstrap.placing import places_in
 from phonotary.bootstrap.standing import standing_in
-from phonotary.clock import Clock, Instant
+from phonotary.clock import Clock, Instant, iso8601
+from phonotary.cnam.propagation import Carrier, History, Kind, Line, Seen, display_at
 from phonotary.errors import Reason, Refused
 from phonotary.shaken.attestation import Level, decide
 from phonotary.shaken.ports import Standing
@@ -16,8 +22,25 @@ from phonotary.trusthub import standing as kyc
 from phonotary.trusthub.filing import Vetting
 
 
-def lines(database_url: str, number: str, account_sid: str | None) -> list[str]:
-    """Read the hub's database as it is now. Refused when the number or the account is none."""
+@dataclass(frozen=True, slots=True)
+class Phone:
+    """Where a call is looked at."""
+
+    carrier: Carrier
+    line: Line = Line.LANDLINE
+    opted_in: bool = False
+    """The subscriber of a mobile line has asked for names."""
+
+
+def lines(
+    database_url: str,
+    number: str,
+    account_sid: str | None,
+    phone: Phone | None = None,
+    directory: Path | None = None,
+) -> list[str]:
+    """Read the hub's database as it is now, and say as well what ``phone`` shows. ``directory`` is
+    where an imported table of places is. Refused when the number or the account is none."""
     tn = parse(number)
     if tn is None:
         raise Refused(Reason.NUMBER_INVALID, f"{number} is not a telephone number")
@@ -25,9 +48,26 @@ def lines(database_url: str, number: str, account_sid: str | None) -> list[str]:
     try:
         if migrate.current(database) != migrate.HEAD:
             raise Refused(Reason.NOT_FOUND, "That database holds no hub of this version")
-        return database.read(lambda store: _lines(store, tn.e164, account_sid))
+        return database.read(lambda store: _all(store, tn.e164, account_sid, phone, directory))
     finally:
         database.close()
+
+
+def _all(
+    store: SqlStore,
+    number: str,
+    account_sid: str | None,
+    phone: Phone | None,
+    directory: Path | None,
+) -> list[str]:
+    if phone is None:
+        return _lines(store, number, account_sid)
+    try:
+        told = _lines(store, number, account_sid)
+    except Refused as refused:
+        # No call is signed, and phones show all the same what they have of the number.
+        told = [f"{number}: {refused.because}"]
+    return told + _shown(store, number, phone, directory)
 
 
 def _lines(store: SqlStore, number: str, account_sid: str | None) -> list[str]:
@@ -67,3 +107,32 @@ def _name(store: SqlStore, number: str, now: Instant) -> list[str]:
     if name:
         return [f"name {name!r}: an approved CNAM product vouches for it"]
     return ["name none: no approved CNAM product has this number; carriers show city and state"]
+
+
+def _shown(store: SqlStore, number: str, phone: Phone, directory: Path | None) -> list[str]:
+    """What the called phone shows now, and when it will show something else."""
+    now = Clock(advanced_in(store)).now()
+    history = History(
+        number,
+        spells_of(store, number, now),
+        # Other people's databases take their time, however fast this hub vets.
+        propagation=Vetting("delayed").propagation(number),
+        own_propagation=Vetting(store.setting("vetting") or "instant").propagation(number),
+    )
+    place = places_in(directory).of(number)
+    carrier, line = phone.carrier, phone.line
+    shown = display_at(carrier, line, history, place, now, opted_in=phone.opted_in)
+    told = [
+        f"at {carrier.name}, {line}: {_text(shown.now, number)}",
+        f"  {shown.why}",
+    ]
+    if shown.changes is None or shown.then is None:
+        return [*told, "  it will not change by itself"]
+    return [*told, f"  from {iso8601(shown.changes)}: {_text(shown.then, number)}"]
+
+
+def _text(seen: Seen, number: str) -> str:
+    if seen.kind is Kind.NUMBER:
+        return f"only the number, {number}"
+    what = "the name" if seen.kind is Kind.NAME else "no name, the place"
+    return f"{what} {seen.text!r}"

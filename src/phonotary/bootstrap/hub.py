@@ -16,6 +16,7 @@ from starlette.types import ASGIApp
 
 from phonotary import sids
 from phonotary.access.accounts import Account
+from phonotary.bootstrap.caller_names import CallerNames
 from phonotary.bootstrap.controls import (
     CLOCK,
     DAY,
@@ -35,10 +36,11 @@ from phonotary.config import Settings
 from phonotary.errors import Reason, Refused
 from phonotary.events import Job
 from phonotary.storage import jobs, migrate, snapshot
+from phonotary.storage.cnam import CnamStore
 from phonotary.storage.database import Database, Outcome
 from phonotary.storage.store import SqlStore
 from phonotary.trusthub.filing import VET, Vetting
-from phonotary.web import app, pages, stir_v1
+from phonotary.web import app, cnam, pages, stir_v1
 from phonotary.web.gate import Gate
 from phonotary.web.laboratory import doors as lab_doors
 from phonotary.web.sandbox.recorder import Recorder
@@ -65,7 +67,10 @@ class Hub:
     secret: str = field(default="", repr=False)
     """Keys what must mean nothing to others: OAuth tokens, per-customer origids."""
     voice: Voice = field(init=False)
+    names: CallerNames = field(init=False)
     door: stir_v1.Door = field(init=False)
+    """Of the paths that calls and dips come by."""
+    dip_door: stir_v1.Door = field(init=False)
     _limiter: anyio.CapacityLimiter | None = None
 
     def __post_init__(self) -> None:
@@ -156,6 +161,8 @@ class Hub:
             return app.build(self, prefixed, pages.routes(self))
         # A sandbox records and disturbs every request, so these go the long way as well.
         prefixed[stir_v1.PREFIX] = stir_v1.asgi(self.door)
+        for prefix in cnam.PREFIXES:
+            prefixed[prefix] = stir_v1.asgi(self.dip_door)
         if voice.rehearsal is not None:
             laboratory = voice.rehearsal.laboratory
             prefixed["/lab/"] = lab_doors.app(lambda: laboratory, self.clock.wall)
@@ -172,13 +179,31 @@ class Hub:
             origin=origin,
             account=self.seeded.account if self.seeded else None,
         )
-        self.door = stir_v1.doors(
+        self.names = CallerNames(self.settings, self.database, self.clock, self.voice.standings)
+        self.voice.name_of = self.names.dips.name_of
+        self.worker.registering = self.names.registering
+        self.database.listeners.append(lambda subjects: self.worker.wake())
+        stir_door = stir_v1.doors(
             authenticate=self.caller_sid,
             sign=self.voice.authentication.sign,
             verify_now=self.voice.verification.verify_now,
             verify=self.voice.verification.verify,
         )
+        self.dip_door = cnam.door(self.names.dips, self._account_sid)
+        self.door = cnam.beside(stir_door, self.dip_door)
         self.database.serve()
+
+    async def start(self) -> None:
+        """Open the doors that are not HTTP. Raises Refused when a port is taken."""
+        await self.voice.start()
+        await self.names.start()
+
+    async def stop(self) -> None:
+        await self.names.stop()
+        await self.voice.stop()
+
+    def _account_sid(self, headers: Mapping[bytes, bytes]) -> str:
+        return self.gate.authenticate(headers).sid
 
 
 @dataclass
@@ -211,6 +236,7 @@ def open_hub(settings: Settings) -> Hub:
         sids.seed(seed)
         if settings.sandbox:
             jobs.release(store)
+            CnamStore(store).release()
         clock.advanced = advanced_in(store)
         token_secret = _kept_secret(store, "token_secret")
         store.put_setting("vetting", settings.vetting)

@@ -10,7 +10,6 @@ from typing import Any
 from phonotary import report
 from phonotary.access.accounts import Account
 from phonotary.bootstrap.credentials import Credentials
-from phonotary.bootstrap.naming import Names
 from phonotary.bootstrap.rehearsal import Rehearsal
 from phonotary.bootstrap.sealing import AuthenticationService
 from phonotary.bootstrap.standing import Standings
@@ -35,7 +34,6 @@ from phonotary.sip.server import Server, serve
 from phonotary.sip.trunks import LOOPBACK, Role, Trunk
 from phonotary.storage.database import Database
 from phonotary.storage.ledger import LedgerWriter, WhenFull
-from phonotary.trusthub.filing import Vetting
 
 # Seconds between two looks at what may have changed: files, revocations, the ledger's lag. A
 # revocation in the laboratory is thereby known within two.
@@ -111,6 +109,8 @@ class Voice:
         )
         self._trust = trust
         self._sip: Server | None = None
+        self.name_of: Callable[[str], str | None] = lambda number: None
+        """The registered name of a number, shown beside a call that is verified."""
 
     @property
     def sip_port(self) -> int | None:
@@ -125,14 +125,13 @@ class Voice:
 
     async def _listen(self, port: int) -> Server:
         settings = self._settings
-        names = Names(self._database, self.standings, Vetting(settings.vetting), self._clock.now)
         redirect = Redirect(
             self._trunks,
             now=self._clock.wall,
             sign=self.authentication.sign,
             verify_now=self.verification.verify_now,
             verify=self.verification.verify,
-            name_of=names,
+            name_of=self.name_of,
             policy=Policy(unsigned=Then(settings.sip_unsigned), failed=Then(settings.sip_failed)),
         )
         try:

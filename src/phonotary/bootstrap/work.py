@@ -30,6 +30,8 @@ from phonotary.trusthub.outcomes import Outcome
 if TYPE_CHECKING:
     import httpx
 
+    from phonotary.bootstrap.registering import Registering
+
 _POLL = 1.0
 _CALLBACKS_AT_ONCE = 16
 
@@ -68,6 +70,8 @@ class Worker:
         self._sandbox = sandbox
         self.outcome_for: Callable[[SqlStore, str], Outcome | None] = lambda store, sid: None
         """The sandbox's rule for a bundle; there is none anywhere else."""
+        self.registering: Registering | None = None
+        """Sends names to the databases; the hub gives it once it knows its own address."""
         self._wake = asyncio.Event()
         self._busy = asyncio.Lock()
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -108,9 +112,15 @@ class Worker:
     def _next_step(self, until: int) -> int | None:
         """Seconds to the next due job on the way; None when there is no other."""
         now = self._clock.now()
-        due = self._database.read(partial(jobs.next_due, after=now))
+        due = self._database.read(partial(self._first_due, now))
         left = until - self._clock.advanced
         return due - now if due is not None and due - now <= left else None
+
+    def _first_due(self, now: Instant, store: SqlStore) -> Instant | None:
+        found = [jobs.next_due(store, after=now)]
+        if self.registering is not None:
+            found.append(self.registering.next_due(store, after=now))
+        return min((each for each in found if each is not None), default=None)
 
     def vet_due(self) -> int:
         """Decide every bundle whose vetting is due; how many jobs that was.
@@ -154,7 +164,8 @@ class Worker:
             while True:
                 vetted = self.vet_due()
                 claimed = self._database.write(self._claim_callbacks)
-                if not vetted and not claimed:
+                sent = await self.registering.work_once() if self.registering else False
+                if not (vetted or claimed or sent):
                     return
                 if claimed:
                     await self._deliver_all(client.get(), claimed)

@@ -19,6 +19,7 @@ from phonotary.cli import (
     explain,
     inspect,
     migrate,
+    places,
     serve,
     sign,
     up,
@@ -42,6 +43,7 @@ app.command("sign")(sign.sign)
 app.command("verify")(verify.verify)
 app.command("inspect")(inspect.inspect)
 app.add_typer(cert.cert_app, name="cert")
+app.add_typer(places.places, name="places")
 app.command("evidence")(evidence.evidence)
 app.add_typer(audit.audit, name="audit")
 app.command("serve")(serve.serve)

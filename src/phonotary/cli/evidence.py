@@ -45,7 +45,7 @@ def evidence(
         typer.echo(text, nl=False)
         return
     _write(out, text)
-    typer.echo(f"{len(found['calls'])} calls in {out}{_more(found)}", err=True)
+    typer.echo(f"{_counted(found)} in {out}", err=True)
 
 
 def _write(out: Path, text: str) -> None:
@@ -60,5 +60,6 @@ def _write(out: Path, text: str) -> None:
         file.write(text)
 
 
-def _more(found: dict[str, Any]) -> str:
-    return "; there are more, ask by origid" if found["more"] else ""
+def _counted(found: dict[str, Any]) -> str:
+    calls, total = len(found["calls"]), found["total"]
+    return f"{calls} calls" if calls == total else f"the newest {calls} of {total} calls"

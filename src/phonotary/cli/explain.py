@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, TypeVar
 
 import typer
 
 from phonotary import config
+
+T = TypeVar("T")
 
 
 def explain(
@@ -15,14 +18,26 @@ def explain(
     account: Annotated[
         str | None, typer.Option(help="The calling account; the number's own when left out.")
     ] = None,
+    at: Annotated[
+        str | None,
+        typer.Option(help="Also what a phone of this carrier shows: ours, fresh, daily, …"),
+    ] = None,
+    line: Annotated[str, typer.Option(help="The called line: landline or mobile.")] = "landline",
+    opted_in: Annotated[
+        bool, typer.Option("--opted-in", help="The mobile line's subscriber asked for names.")
+    ] = False,
     data: Annotated[Path | None, typer.Option(help="Directory given to up.")] = None,
 ) -> None:
     """Say which attestation and which name a call from this number gets now, and why."""
-    from phonotary.bootstrap.explain import lines
+    from phonotary.bootstrap.explain import Phone, lines
+    from phonotary.cnam.propagation import CARRIERS, Line
 
+    carrier = _one_of(CARRIERS, at, "carrier") if at is not None else None
+    called = _one_of({each.value: each for each in Line}, line, "line")
+    phone = Phone(carrier, called, opted_in) if carrier is not None else None
     url = config.database_url()
+    directory = data or config.default_data_directory()
     if url is None:
-        directory = data or config.default_data_directory()
         if not (directory / "phonotary.db").exists():
             typer.echo(
                 f"phonotary: there is no hub in {directory}; give --data, or start one with up.",
@@ -30,5 +45,13 @@ def explain(
             )
             raise typer.Exit(2)
         url = config.sqlite_url(directory)
-    for line in lines(url, number, account):
-        typer.echo(line)
+    for told in lines(url, number, account, phone, directory):
+        typer.echo(told)
+
+
+def _one_of(known: Mapping[str, T], name: str, what: str) -> T:
+    if name not in known:
+        names = ", ".join(known)
+        typer.echo(f"phonotary: there is no {what} {name!r}; there are {names}.", err=True)
+        raise typer.Exit(2)
+    return known[name]

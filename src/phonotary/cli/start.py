@@ -56,6 +56,7 @@ class Start:
     proxy_port: int
     tls_port: int
     sip_port: int
+    dns_port: int
     ca_file: Path | None
 
     def settings(self, database_url: str, credentials: tuple[str, str] | None) -> config.Settings:
@@ -72,6 +73,7 @@ class Start:
             ready_file=self.ready_file,
             state_file=self.state,
             sip_port=self.sip_port,
+            cnam=config.Cnam(dns_port=self.dns_port),
         )
 
     def require_loopback(self) -> None:
@@ -162,13 +164,13 @@ async def _run(
 
     import uvicorn
 
-    from phonotary.web import lean
+    from phonotary.web import cnam, lean, stir_v1
     from phonotary.web.sandbox.protocol import AbortableProtocol
 
     class Server(uvicorn.Server):
         async def startup(self, sockets: list[socket.socket] | None = None) -> None:
             await super().startup(sockets)
-            await hub.voice.start()
+            await hub.start()
             if doors is not None:
                 await doors.serve(self._protocol)
             served(hub)
@@ -177,7 +179,7 @@ async def _run(
             if doors is not None:
                 doors.stop()
             await super().shutdown(sockets)
-            await hub.voice.stop()
+            await hub.stop()
 
         @contextlib.contextmanager
         def capture_signals(self) -> Iterator[None]:
@@ -208,7 +210,9 @@ async def _run(
             log_level="warning",
             access_log=False,
             lifespan="off",
-            http=AbortableProtocol if hub.settings.sandbox else lean.protocol(hub.door),
+            http=AbortableProtocol
+            if hub.settings.sandbox
+            else lean.protocol(hub.door, (stir_v1.PREFIX, *cnam.PREFIXES)),
             ws="none",
             server_header=False,
             timeout_keep_alive=30,
@@ -225,7 +229,7 @@ async def _run(
 
 
 def ready(hub: Hub, listener: socket.socket, doors: Doors) -> dict[str, Any]:
-    """The ready file. ``dns`` is null until that door exists."""
+    """The ready file."""
     from phonotary.bootstrap.controls import described
 
     seeded = furnished(hub)
@@ -236,7 +240,7 @@ def ready(hub: Hub, listener: socket.socket, doors: Doors) -> dict[str, Any]:
         "tls": doors.tls,
         "ca": str(doors.ca_file),
         "sip": sip_of(hub, listener),
-        "dns": None,
+        "dns": dns_of(hub, listener),
         **described(seeded),
         "oauth_client_id": client[0] if client else None,
         "oauth_client_secret": client[1] if client else None,
@@ -258,7 +262,15 @@ def origin_of(listener: socket.socket) -> str:
 
 def sip_of(hub: Hub, listener: socket.socket) -> str | None:
     """``host:port`` of the SIP door, UDP and TCP alike."""
-    port = hub.voice.sip_port
+    return _beside(listener, hub.voice.sip_port)
+
+
+def dns_of(hub: Hub, listener: socket.socket) -> str | None:
+    """The same of the DNS door."""
+    return _beside(listener, hub.names.dns_port)
+
+
+def _beside(listener: socket.socket, port: int | None) -> str | None:
     host = listener.getsockname()[0]
     if port is None:
         return None

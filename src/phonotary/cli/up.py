@@ -17,6 +17,7 @@ from phonotary.cli.start import (
     Start,
     VettingMode,
     adopted,
+    dns_of,
     furnished,
     origin_of,
     ready,
@@ -65,6 +66,12 @@ def up(
             help="Port of the SIP door, UDP and TCP; 0 picks a free one.", min=0, max=65535
         ),
     ] = 0,
+    dns_port: Annotated[
+        int,
+        typer.Option(
+            help="Port of the DNS door, UDP and TCP; 0 picks a free one.", min=0, max=65535
+        ),
+    ] = 0,
     ca_file: Annotated[
         Path | None, typer.Option(help="Write this run's CA certificate here as well.")
     ] = None,
@@ -108,6 +115,7 @@ def _announce(hub: Hub, listener: socket.socket, doors: Doors, state: Path) -> N
     typer.echo(f"export TWILIO_ACCOUNT_SID={seeded.account.sid}")
     typer.echo(f"export TWILIO_AUTH_TOKEN={seeded.account.auth_token}")
     typer.echo(f"SIP redirect {sip_of(hub, listener)}  certificates {origin}/certs/root.pem")
+    typer.echo(f"names by DNS {dns_of(hub, listener)}")
     typer.echo(f"proxy {doors.proxy}  CA {doors.ca_file}")
     data = "" if state.parent == config.default_data_directory() else f" --data {state.parent}"
     typer.echo(f'unchanged programs: eval "$(phonotary env{data})", or phonotary exec -- CMD')

@@ -3,12 +3,19 @@
 A name has at most 15 characters, begins with a letter, holds only letters, digits, periods, commas
 and spaces, and is no generic value such as a city and state. Everything that is wrong is said at
 once. Whether the name resembles the business is for the Trust Hub's vetting to ask (11007).
+
+"Must be a unique name or value, cannot be a generic value such as a City/State", says the guide,
+and that is read as one rule: the name tells its business from others, so it is no place, no
+category and no placeholder. It is not read as "nobody else has it": two businesses of two towns
+may have one name, a business gives its name to all its numbers, and no database compares them.
 """
 
 from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+
+from phonotary.cnam.geography import STATES, cities
 
 LONGEST = 15
 """Characters. The PSTN's name field is that wide (GR-1188), and the guide says the same."""
@@ -43,25 +50,11 @@ GENERIC = _phrases(
     """
 )
 
-_STATES = dict(
-    pair.split(" ", 1)  # the postal code, then the name
-    for pair in _phrases(
-        """
-        AL ALABAMA|AK ALASKA|AZ ARIZONA|AR ARKANSAS|CA CALIFORNIA|CO COLORADO|CT CONNECTICUT
-        DE DELAWARE|DC DISTRICT OF COLUMBIA|FL FLORIDA|GA GEORGIA|HI HAWAII|ID IDAHO|IL ILLINOIS
-        IN INDIANA|IA IOWA|KS KANSAS|KY KENTUCKY|LA LOUISIANA|ME MAINE|MD MARYLAND|MA MASSACHUSETTS
-        MI MICHIGAN|MN MINNESOTA|MS MISSISSIPPI|MO MISSOURI|MT MONTANA|NE NEBRASKA|NV NEVADA
-        NH NEW HAMPSHIRE|NJ NEW JERSEY|NM NEW MEXICO|NY NEW YORK|NC NORTH CAROLINA|ND NORTH DAKOTA
-        OH OHIO|OK OKLAHOMA|OR OREGON|PA PENNSYLVANIA|PR PUERTO RICO|RI RHODE ISLAND
-        SC SOUTH CAROLINA|SD SOUTH DAKOTA|TN TENNESSEE|TX TEXAS|UT UTAH|VT VERMONT|VA VIRGINIA
-        WA WASHINGTON|WV WEST VIRGINIA|WI WISCONSIN|WY WYOMING
-        """
-    )
-)
-_STATE_NAMES = frozenset(_STATES.values())
+_STATE_NAMES = frozenset(STATES.values())
 
-# Large US cities. A list, because "WORD, PA" or "WORD, MD" is as often a
-# law firm or a doctor as a place: only a known city before the state makes a name generic.
+# Large US cities, generic also without a state, and cut off as carriers cut them. A list, because
+# thousands of small towns have a family's or a brand's name. With a state every known city there
+# is generic, and no other word: "SMITH, MD" is a doctor, and "COLUMBIA, MD" is a place.
 _CITIES = _phrases(
     """
     NEW YORK|NEW YORK CITY|LOS ANGELES|CHICAGO|HOUSTON|PHOENIX|PHILADELPHIA|SAN ANTONIO|SAN DIEGO
@@ -74,8 +67,10 @@ _CITIES = _phrases(
     SAINT PAUL|ST. PAUL|ST PAUL|GREENSBORO|JERSEY CITY|LINCOLN|PLANO|ANCHORAGE|DURHAM|BUFFALO
     CHANDLER|TOLEDO|MADISON|RENO|FORT WAYNE|LUBBOCK|BOISE|BATON ROUGE|SPOKANE|RICHMOND|DES MOINES
     TACOMA|ROCHESTER|SALT LAKE CITY|BIRMINGHAM|BROOKLYN|MANHATTAN|LITTLE ROCK|PROVIDENCE|SPRINGFIELD
+    WASHINGTON
     """
 )
+_CUT_CITIES = _CITIES | {city[:12].rstrip() for city in _CITIES}
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,11 +131,12 @@ def _is_generic(text: str) -> bool:
 
 def _is_city_and_state(words: str) -> bool:
     """``SEATTLE WA`` or ``Miami, Florida``, cut-off cities included as carriers cut them."""
-    for state in (*_STATES, *_STATE_NAMES):
-        city = words.removesuffix(f" {state}")
-        if city == words:
-            continue
-        # The default display when no name is set is the city cut to 12 characters and the state.
-        if city in _CITIES or any(known[:12].rstrip() == city for known in _CITIES):
-            return True
+    for code, name in STATES.items():
+        for state in (code, name):
+            city = words.removesuffix(f" {state}")
+            if city == words:
+                continue
+            # The default display when no name is set is a city cut to 12 characters and its state.
+            if f"{city} {code}" in cities() or city in _CUT_CITIES:
+                return True
     return False

@@ -6,6 +6,7 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +38,37 @@ class Trunk:
     """The most that is asked for where a request names no level."""
     trusted: bool = True
     """Whether its P-Asserted-Identity is believed (RFC 3325 section 5); else From counts."""
+
+
+@dataclass(frozen=True, slots=True)
+class DipClient:
+    """Who may ask for names, besides the accounts: a PBX, a carrier."""
+
+    name: str
+    networks: tuple[str, ...] = ()
+    """Whoever asks from one of them is this client, without a key."""
+    key_file: Path | None = None
+    """Holds its key; the client gives it as the password of its name."""
+    fallback: str = "none"
+    """``place``: where there is no name, it is told the city and state."""
+    per_second: int | None = None
+    per_day: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Cnam:
+    """What names are registered with, and who may ask for them."""
+
+    databases: tuple[Mapping[str, Any], ...] = ()
+    """One table for each database besides our own; ``kind`` and ``name``, the rest is the kind's
+    (:mod:`phonotary.bootstrap.registrars`)."""
+    clients: tuple[DipClient, ...] = ()
+    dns_port: int | None = None
+    """None: no DNS. 0 picks a free one."""
+    dns_apex: str | None = None
+    """The private name below which numbers are asked for; None: the default one."""
+    dns_absent: str = "nxdomain"
+    """What is said of a number without a name: ``nxdomain`` or ``unavailable``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +133,7 @@ class Settings:
     workers: int = 1
     """Processes that share the ports."""
     trunks: tuple[Trunk, ...] = ()
+    cnam: Cnam = Cnam()
 
 
 def sqlite_url(directory: Path) -> str:

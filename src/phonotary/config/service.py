@@ -11,6 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from phonotary.config import (
+    Cnam,
+    DipClient,
     ProviderFiles,
     Settings,
     Stir,
@@ -86,10 +88,15 @@ _STIR: dict[str, Callable[[str], Any]] = {
     "STIR_LEDGER_BOUND": _whole,
     "STIR_LEDGER_FULL": _one_of("refuse", "count"),
 }
+_CNAM: dict[str, Callable[[str], Any]] = {
+    "CNAM_DNS_PORT": _port,
+    "CNAM_DNS_APEX": str,
+    "CNAM_DNS_ABSENT": _one_of("nxdomain", "unavailable"),
+}
 # The one provider of a hub that has but one.
 _PROVIDER = ("STIR_CHAIN", "STIR_KEY", "STIR_X5U")
-NAMES = (*_PLAIN, *_STIR, *_PROVIDER)
-_TABLES = ("provider", "trunk")
+NAMES = (*_PLAIN, *_STIR, *_CNAM, *_PROVIDER)
+_TABLES = ("provider", "trunk", "dip_client", "database")
 
 
 def service(file: Path | None, environ: Mapping[str, str] | None = None) -> Settings:
@@ -106,11 +113,7 @@ def service(file: Path | None, environ: Mapping[str, str] | None = None) -> Sett
     given = {name.upper(): _text(value) for name, value in content.items()}
     given |= {n: source[f"PHONOTARY_{n}"] for n in NAMES if f"PHONOTARY_{n}" in source}
     plain = {name.lower(): read(given[name]) for name, read in _PLAIN.items() if name in given}
-    stir = {
-        name.removeprefix("STIR_").lower(): read(given[name])
-        for name, read in _STIR.items()
-        if name in given
-    }
+    stir, cnam = _read(_STIR, "STIR_", given), _read(_CNAM, "CNAM_", given)
     if ("crl" in stir) != ("crl_issuer" in stir):
         raise ValueError("a list of revocations needs stir_crl and stir_crl_issuer together")
     if plain.get("workers", 1) > 1 and plain.get("sip_port") == 0:
@@ -123,8 +126,29 @@ def service(file: Path | None, environ: Mapping[str, str] | None = None) -> Sett
             "sandbox": False,
             "stir": Stir(providers=_providers(given, tables["provider"]), **stir),
             "trunks": tuple(_row(Trunk, "trunk", row) for row in tables["trunk"]),
+            "cnam": Cnam(
+                databases=tuple(_database(row) for row in tables["database"]),
+                clients=tuple(_row(DipClient, "dip_client", row) for row in tables["dip_client"]),
+                **cnam,
+            ),
         }
     )
+
+
+def _read(
+    rows: Mapping[str, Callable[[str], Any]], prefix: str, given: Mapping[str, str]
+) -> dict[str, Any]:
+    return {
+        name.removeprefix(prefix).lower(): read(given[name])
+        for name, read in rows.items()
+        if name in given
+    }
+
+
+def _database(row: Any) -> dict[str, Any]:
+    if not isinstance(row, dict) or not isinstance(row.get("name"), str) or "kind" not in row:
+        raise ValueError("a [[database]] has a name and a kind")
+    return row
 
 
 def _text(value: Any) -> str:
@@ -171,6 +195,12 @@ def _truth(value: Any) -> bool:
     return value
 
 
+def _number(value: Any) -> int:
+    if not isinstance(value, int) or isinstance(value, bool) or value < 0:
+        raise ValueError(f"{value!r} is not a whole number")
+    return value
+
+
 def _texts(value: Any) -> tuple[str, ...]:
     if not isinstance(value, list):
         raise ValueError(f"{value!r} is not a list; write it in brackets")
@@ -198,4 +228,8 @@ _SHAPES: dict[str, Callable[[Any], Any]] = {
     "role": _one_of("authenticate", "verify", "both", "diverting"),
     "attest": _one_of("A", "B", "C"),
     "trusted": _truth,
+    "key_file": lambda value: Path(_text_of(value)),
+    "fallback": _one_of("none", "place"),
+    "per_second": _number,
+    "per_day": _number,
 }

@@ -1,10 +1,10 @@
 """The ledger of calls: what was signed or verified, why, and a chain of hashes that shows changes.
 
 Each writer keeps a chain of its own. A row's hash is SHA-256 over the hash before it and the row's
-body, and a chain's first row names the newest row that the database held when it began: a row that
-is altered, removed or moved breaks a chain, and a chain that loses its last rows breaks the one
-that began after them. Only the newest rows of all have no witness here; whoever wants one notes
-the newest hash elsewhere.
+body. A chain's first row names the newest row of every other chain, and while calls come, a row a
+minute names those that have grown since: a row that is altered, removed or moved breaks its chain,
+and a chain that loses its last rows, or is written anew, contradicts the others. What no other
+chain has seen yet has no witness here; whoever wants one notes the chains' newest hashes elsewhere.
 """
 
 from __future__ import annotations
@@ -30,6 +30,8 @@ SPAN = 60
 """Seconds between two rows of a batch, at most: who looks for a minute reads little else."""
 # Bytes of a batch's bodies; one row may be more.
 _LARGEST = 1 << 20
+MOST_SEEN = 64
+"""Other chains that one row names, those that grew last before others."""
 
 
 class Full(Refused):
@@ -105,13 +107,25 @@ class Call(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     verstat: str | None = None
 
 
+Link = tuple[str, int, str]
+"""The newest row of a chain at some time: the chain, the row's position and its hash
+(hexadecimal)."""
+
+
 class Started(msgspec.Struct, frozen=True, tag="started", tag_field="kind"):
     """The first row of a chain."""
 
-    after: tuple[str, int, str] | None
-    """Chain, position and hash of the newest row when this chain began."""
+    after: tuple[Link, ...]
+    """How far the other chains were when this one began, at most :data:`MOST_SEEN`."""
     at: Instant
     chain: str
+
+
+class Seen(msgspec.Struct, frozen=True, tag="seen", tag_field="kind"):
+    """How far other chains are that grew since this one named them last."""
+
+    after: tuple[Link, ...]
+    at: Instant
 
 
 class Dropped(msgspec.Struct, frozen=True, tag="dropped", tag_field="kind"):
@@ -121,16 +135,7 @@ class Dropped(msgspec.Struct, frozen=True, tag="dropped", tag_field="kind"):
     count: int
 
 
-class Pruned(msgspec.Struct, frozen=True, tag="pruned", tag_field="kind"):
-    """Old rows were removed on purpose: by chain, the position and hash of the last of them."""
-
-    at: Instant
-    before: Instant
-    ends: dict[str, tuple[int, str]]
-    rows: int
-
-
-Body = Call | Started | Dropped | Pruned
+Body = Call | Started | Seen | Dropped
 
 
 class Row(NamedTuple):
@@ -214,6 +219,7 @@ class Chain:
         """Frames that rows so far refer to, and their digests."""
         self.unreadable: list[Exception] = []
         """Why entries became no rows: they were none."""
+        self._seen: dict[str, int] = {}
         self._known: dict[str | None, tuple[str, str, str]] = {}
         self._bodies: list[bytes] = []
         self._hashes: list[bytes] = []
@@ -221,11 +227,21 @@ class Chain:
         self._times: list[Instant] = []
         self._packed: list[Batch] = []
 
-    def start(self, at: Instant, after: tuple[str, int, str] | None) -> None:
-        """The first row; ``after`` is the newest row of the database (hash in hexadecimal)."""
-        self.control(Started(after, at, self.name))
+    def start(self, at: Instant, others: Iterable[Link]) -> None:
+        """The first row; ``others`` are the newest rows of other chains, newest first."""
+        self.control(Started(self._grown(others), at, self.name))
 
-    def control(self, body: Started | Dropped | Pruned) -> None:
+    def look(self, at: Instant, others: Iterable[Link]) -> None:
+        """A row that names those of ``others`` that have grown since; none when none has."""
+        if grown := self._grown(others):
+            self.control(Seen(grown, at))
+
+    def _grown(self, others: Iterable[Link]) -> tuple[Link, ...]:
+        grown = [link for link in others if self._seen.get(link[0]) != link[1]][:MOST_SEEN]
+        self._seen.update({chain: position for chain, position, _ in grown})
+        return tuple(grown)
+
+    def control(self, body: Started | Seen | Dropped) -> None:
         """A row about the chain. It is a batch of its own, for a check reads these first."""
         self._pack()
         self._add(_encode(body), body.at, _NO_MARK)
@@ -396,8 +412,8 @@ _DECODERS: dict[str, msgspec.json.Decoder[Body]] = {
     "signed": msgspec.json.Decoder(Call),
     "verified": msgspec.json.Decoder(Call),
     "started": msgspec.json.Decoder(Started),
+    "seen": msgspec.json.Decoder(Seen),
     "dropped": msgspec.json.Decoder(Dropped),
-    "pruned": msgspec.json.Decoder(Pruned),
 }
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterable
+from collections.abc import Callable, Container, Iterable
 from dataclasses import dataclass
 
 from phonotary.clock import Instant
@@ -10,10 +10,10 @@ from phonotary.errors import Refused
 from phonotary.shaken.ledger import (
     SPAN,
     Batch,
-    Body,
     Call,
-    Pruned,
+    Link,
     Row,
+    Seen,
     Started,
     chained,
     genesis,
@@ -48,54 +48,41 @@ MOST_FAULTS = 100
 _COLUMNS = "its columns say something else than its body"
 
 
-class Known:
-    """What the rows that start chains and record prunings say: read before the others."""
-
-    def __init__(self, control: Iterable[Batch] = ()) -> None:
-        self.ends: dict[str, tuple[int, bytes]] = {}
-        """Chains that were pruned: the last row that was removed."""
-        self.ties: dict[tuple[str, int], list[tuple[str, bytes]]] = {}
-        """A row that a later chain says it began after: that chain, and the row's hash."""
-        for batch in control:
-            try:
-                for row in batch.unpacked():
-                    self._note(row.chain, read(row.body))
-            except Refused:
-                # Whoever checks its chain says so.
-                continue
-
-    def _note(self, of: str, body: Body) -> None:
-        if isinstance(body, Started) and body.after:
-            chain, position, newest = body.after
-            self.ties.setdefault((chain, position), []).append((of, _from_hex(newest)))
-        elif isinstance(body, Pruned):
-            for chain, (position, newest) in body.ends.items():
-                if position >= self.ends.get(chain, (0, b""))[0]:
-                    self.ends[chain] = (position, _from_hex(newest))
+HashOf = Callable[[str, int], bytes | None]
+"""A row's hash by its chain and its position, None where there is no such row."""
 
 
-def check(batches: Iterable[Batch], known: Known, frames: Container[str]) -> Check:
+def check(
+    batches: Iterable[Batch],
+    frames: Container[str],
+    hash_of: HashOf,
+    others: Iterable[Batch] = (),
+) -> Check:
     """Whether the rows of batches, in the order of chain and position, are all there and as they
-    were written.
+    were written, and other chains' rows that they name are.
 
-    ``frames`` are the digests of the frames that are kept. After a fault the check goes on from
-    the row it met, so one change is told once.
+    ``frames`` are the digests of the frames that are kept. ``others`` are batches of other chains
+    that may name rows of these; their own rows are not checked. After a fault the check goes on
+    from the row it met, so one change is told once.
     """
-    run = _Run(known, frames)
+    run = _Run(frames, hash_of)
     for batch in batches:
         run.batch(batch)
-    run.end()
-    return Check(run.chains, run.rows, tuple(run.faults))
+    if run.chain is not None:
+        for batch in others:
+            run.witness(batch, run.chain)
+    return Check(run.chains, run.rows, tuple(run.faults + run.contradicted)[:MOST_FAULTS])
 
 
 class _Run:
     """One pass over the rows."""
 
-    def __init__(self, known: Known, frames: Container[str]) -> None:
-        self.known = known
+    def __init__(self, frames: Container[str], hash_of: HashOf) -> None:
         self.frames = frames
-        self.ties = dict(known.ties)
+        self.hash_of = hash_of
         self.faults: list[Fault] = []
+        self.contradicted: list[Fault] = []
+        """What other chains say of rows: told last, for the chain itself names the row better."""
         self.chains = self.rows = 0
         self.chain: str | None = None
         self.position = 0
@@ -103,11 +90,13 @@ class _Run:
 
     def batch(self, batch: Batch) -> None:
         if batch.chain != self.chain:
-            self._begin(batch.chain)
+            self.chains += 1
+            self.chain = batch.chain
+            self.position, self.previous = 0, genesis(batch.chain)
         try:
             rows = batch.unpacked()
         except Refused:
-            self._add(Fault(batch.chain, batch.position, "its batch cannot be read as rows"))
+            _add(self.faults, batch.chain, batch.position, "its batch cannot be read as rows")
             self.position, self.previous = batch.position + max(batch.rows, 1) - 1, None
             return
         times = [self._row(row, batch.origids[4 * n : 4 * n + 4]) for n, row in enumerate(rows)]
@@ -117,13 +106,20 @@ class _Run:
         if wrong or (len(told) == len(rows) and stated != (min(told), max(told))):
             self._fault(rows[0], _COLUMNS)
 
+    def witness(self, batch: Batch, of: str) -> None:
+        """What a batch of another chain says of the chain ``of``."""
+        try:
+            bodies = [(row, read(row.body)) for row in batch.unpacked()]
+        except Refused:
+            # Whoever checks its own chain says so.
+            return
+        for row, body in bodies:
+            if isinstance(body, Started | Seen):
+                self._links(row, (link for link in body.after if link[0] == of))
+
     def _row(self, row: Row, marked: bytes) -> Instant | None:
-        """Its time; None where it was pruned, or cannot be read."""
+        """Its time; None where it cannot be read."""
         self.rows += 1
-        self._witnessed(row)
-        if row.position <= self.known.ends.get(row.chain, (0, b""))[0]:
-            # A pruning that was interrupted has left it.
-            return None
         expected = self.position + 1
         if row.position != expected:
             gone = f"row {expected}" if row.position == expected + 1 else f"rows from {expected}"
@@ -134,27 +130,15 @@ class _Run:
         self.position, self.previous = row.position, row.hash
         return self._contents(row, marked)
 
-    def end(self) -> None:
-        """Every row that a chain began after must have been met, or have been pruned."""
-        for (chain, position), witnesses in self.ties.items():
-            end = self.known.ends.get(chain, (0, b""))
-            if position < end[0]:
-                continue
-            for witness, newest in witnesses:
-                if end != (position, newest):
-                    self._add(
-                        Fault(chain, position, f"missing, yet chain {witness} began after it")
-                    )
-
-    def _begin(self, chain: str) -> None:
-        self.chains += 1
-        self.chain = chain
-        self.position, self.previous = self.known.ends.get(chain, (0, genesis(chain)))
-
-    def _witnessed(self, row: Row) -> None:
-        for witness, newest in self.ties.pop((row.chain, row.position), ()):
-            if newest != row.hash:
-                self._fault(row, f"not the row that chain {witness} began after")
+    def _links(self, row: Row, links: Iterable[Link]) -> None:
+        for chain, position, newest in links:
+            found = self.hash_of(chain, position)
+            if found is None:
+                what = f"missing, yet chain {row.chain} row {row.position} has seen it"
+                _add(self.contradicted, chain, position, what)
+            elif found.hex() != newest:
+                what = f"not the row that chain {row.chain} row {row.position} has seen"
+                _add(self.contradicted, chain, position, what)
 
     def _contents(self, row: Row, marked: bytes) -> Instant | None:
         """The columns rows are looked up by say what the body says."""
@@ -170,20 +154,16 @@ class _Run:
             origid = body.origid
             if body.frame is not None and body.frame not in self.frames:
                 self._fault(row, "its certificate record is missing")
+        elif isinstance(body, Started | Seen):
+            self._links(row, body.after)
         if mark(origid).to_bytes(4, "big") != marked:
             self._fault(row, _COLUMNS)
         return body.at
 
     def _fault(self, row: Row, what: str) -> None:
-        self._add(Fault(row.chain, row.position, what))
-
-    def _add(self, fault: Fault) -> None:
-        if len(self.faults) < MOST_FAULTS:
-            self.faults.append(fault)
+        _add(self.faults, row.chain, row.position, what)
 
 
-def _from_hex(text: str) -> bytes:
-    try:
-        return bytes.fromhex(text)
-    except ValueError:
-        return b""
+def _add(faults: list[Fault], chain: str, position: int, what: str) -> None:
+    if len(faults) < MOST_FAULTS:
+        faults.append(Fault(chain, position, what))

@@ -35,8 +35,8 @@ class Replays:
     def used(self, signature: bytes, now: Instant, call_id: str | None = None) -> bool:
         """Remember this raw signature; True when another call has already used it.
 
-        ``call_id`` stands for the call and tells a retransmission, or the same call over a second route,
-        from another call; without it every second use is a replay.
+        ``call_id`` stands for the call and tells a retransmission, or the same call over a second
+        route, from another call; without it every second use is a replay.
         """
         if now != self._purged_at:
             self._purge(now)

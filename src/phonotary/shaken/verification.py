@@ -44,8 +44,8 @@ class CallToVerify(msgspec.Struct, frozen=True, gc=False):
     identities: tuple[str, ...] = ()
     """Identity header values in order; several may be joined by commas."""
     call_id: str | None = None
-    """What stands for the call where there is something (in SIP, Call-ID, From tag and Request-URI):
-    tells a retransmission from a replay."""
+    """What stands for the call where something does (in SIP, Call-ID, From tag and Request-URI
+    together): tells a retransmission from a replay."""
 
 
 class Way(NamedTuple):

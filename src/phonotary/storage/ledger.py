@@ -19,12 +19,17 @@ from time import sleep
 from typing import Literal
 
 from phonotary import clock, report, sids
+from phonotary.clock import Instant
 from phonotary.shaken.ledger import Batch, Chain, Dropped, Entry, Frame, Full
 from phonotary.storage.ledger_table import Calls, Certificate, opened, x5u_of
 
 INTERVAL = 0.2
 """Seconds between the first row that waits and its transaction. A transaction costs as much as a
 hundred rows, so a shorter one is paid for by the calls that are signed meanwhile."""
+LOOK = 60.0
+"""Seconds of a writer's activity between two looks at the other chains."""
+MOST_WAITING = 256 << 20
+"""Bytes of calls that may wait, by :func:`weight`, however few they are."""
 BATCH = 1_000
 """Rows of one transaction: on SQLite the API's writer waits as long as it takes."""
 # Between two transactions, so that the API's writer, which polls, gets its turn.
@@ -51,11 +56,17 @@ class Lag:
     """Calls that were not recorded because too many waited, since the start."""
 
 
+def weight(entry: Entry) -> int:
+    """About how many bytes a call takes while it waits. What a door lets grow is counted."""
+    return 1_024 + len(entry.identity) + 64 * len(entry.dest)
+
+
 class LedgerWriter:
     """Records calls in a chain of its own. Any thread may append; one thread writes.
 
-    ``bound`` is how many rows may wait. ``chain_of`` gives the PEM chain of a certificate by its
-    fingerprint, or None; it is asked once for each certificate, from the writer's thread.
+    ``bound`` is how many rows may wait, and ``most_waiting`` how many bytes of them. ``chain_of``
+    gives the PEM chain of a certificate by its fingerprint, or None; it is asked once for each
+    certificate, from the writer's thread. ``look``: seconds between looks at other chains.
     """
 
     def __init__(
@@ -66,6 +77,8 @@ class LedgerWriter:
         when_full: WhenFull = "refuse",
         chain_of: Callable[[str], bytes | None] = lambda fingerprint: None,
         patience: int = _PATIENCE,
+        look: float = LOOK,
+        most_waiting: int = MOST_WAITING,
     ) -> None:
         self._table: Calls = opened(database_url, patience)
         self._bound = bound
@@ -76,7 +89,12 @@ class LedgerWriter:
         self._batches: list[Batch] = []
         self._flushed: list[threading.Event] = []
         self._frames_written = 0
-        self._dropping = threading.Lock()
+        self._look, self._looked = look, 0.0
+        self._most_waiting = most_waiting
+        # Held for a few instructions, never while anything is waited for.
+        self._counting = threading.Lock()
+        self._waiting = 0
+        """Bytes in the queue."""
         self._dropped = self._dropped_ever = 0
         self._awake = False
         self._work, self._hurry, self._closing, self._never = (threading.Event() for _ in range(4))
@@ -89,25 +107,29 @@ class LedgerWriter:
         return self
 
     def append(self, entry: Entry) -> None:
-        """Record one call: a deque's append and nothing else.
+        """Record one call: a sum and a deque's append, and nothing else.
 
-        Raises Full (UNAVAILABLE) when ``bound`` rows wait: the call must then not be answered.
-        Under ``drop-visible`` it returns, and a row will say how many calls are missing.
+        Raises Full (UNAVAILABLE) when ``bound`` rows or ``most_waiting`` bytes wait, and after
+        :meth:`close`: the call must then not be answered. Under ``drop-visible`` it returns while
+        the writer runs, and a row will say how many calls are missing.
         """
-        queue = self._queue
-        if len(queue) >= self._bound:
-            self._overflow()
-            return
-        queue.append(entry)
+        more = weight(entry)
+        with self._counting:
+            waiting = self._waiting + more
+            if len(self._queue) >= self._bound or waiting > self._most_waiting:
+                self._overflow()
+                return
+            self._waiting = waiting
+            self._queue.append(entry)
         if not self._awake:
             self._wake()
 
     def _overflow(self) -> None:
-        if self._refuses:
+        # After its end no row of the writer's could say what is missing.
+        if self._refuses or self._closing.is_set():
             raise Full
-        with self._dropping:
-            self._dropped += 1
-            self._dropped_ever += 1
+        self._dropped += 1
+        self._dropped_ever += 1
 
     def _wake(self) -> None:
         """Once for each batch; ``_run`` looks at the queue after it has unset this."""
@@ -140,8 +162,9 @@ class LedgerWriter:
     def close(self, timeout: float = 10.0) -> int:
         """Write what is left and end; how many rows could not be written within ``timeout``.
         Whoever appends from now on is refused."""
-        self._bound = 0
-        self._closing.set()
+        with self._counting:
+            self._bound = 0
+            self._closing.set()
         self._hurry.set()
         self._wake()
         if self._thread.is_alive():
@@ -207,30 +230,41 @@ class LedgerWriter:
         self._flushed += [each for each in taken if isinstance(each, threading.Event)]
         if not entries:
             return
-        if self._chain.position == 0:
-            try:
-                after = self._table.newest()
-            except Exception:
-                self._queue.extendleft(reversed(entries))
-                raise
-            self._chain.start(entries[0].at, after)
+        try:
+            self._see(entries[0].at)
+        except Exception:
+            self._queue.extendleft(reversed(entries))
+            raise
+        with self._counting:
+            self._waiting -= sum(map(weight, entries))
         for at in range(0, len(entries), _STRETCH):
             self._chain.add(entries[at : at + _STRETCH])
             # Whoever answers calls waits for the interpreter no longer than this many take.
             sleep(0)
         self._missed()
-        with self._dropping:
+        with self._counting:
             missing, self._dropped = self._dropped, 0
         if missing:
             self._chain.control(Dropped(entries[-1].at, missing))
         self._batches = self._chain.packed()
+
+    def _see(self, at: Instant) -> None:
+        """The row that starts the chain, or, once a minute, one that names the others' newest."""
+        since = clock.monotonic()
+        if self._chain.position == 0:
+            self._chain.start(at, self._table.others(self._chain.name))
+        elif since - self._looked >= self._look:
+            self._chain.look(at, self._table.others(self._chain.name))
+        else:
+            return
+        self._looked = since
 
     def _missed(self) -> None:
         """Entries that were none are counted as dropped."""
         why = self._chain.unreadable
         for error in why:
             report.to("ledger").error("a call could not be recorded", exc_info=error)
-        with self._dropping:
+        with self._counting:
             self._dropped += len(why)
             self._dropped_ever += len(why)
         why.clear()

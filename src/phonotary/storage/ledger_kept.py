@@ -1,35 +1,39 @@
-"""The ledger read back: calls found, chains checked, and old rows pruned for good."""
+"""The ledger read back: calls found, chains checked."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from functools import partial
-from typing import Any
+from heapq import nlargest
+from typing import Any, NamedTuple
 
 import msgspec
-from sqlalchemy import Connection, and_, delete, func, insert, literal, or_, select
+from sqlalchemy import Connection, and_, func, literal, select, text
 
-from phonotary import sids
 from phonotary.clock import Instant
-from phonotary.errors import Reason, Refused
+from phonotary.errors import Refused
 from phonotary.shaken import ledger_check
-from phonotary.shaken.ledger import SPAN, Batch, Call, Chain, Frame, Pruned, Row, mark, read
-from phonotary.shaken.ledger_check import Check, Known
+from phonotary.shaken.ledger import SPAN, Batch, Call, Frame, Link, Row, mark, read
+from phonotary.shaken.ledger_check import Check
 from phonotary.storage.database import Database
-from phonotary.storage.ledger_table import Certificate
+from phonotary.storage.ledger_table import NEWEST, Certificate, links
 from phonotary.storage.schema import calls, ledger_batches, ledger_certificates
-from phonotary.storage.store import SqlStore
 
-_TABLE = {name: calls if name in calls.c else ledger_batches for name in Batch._fields}
-_COLUMNS = [table.c[name] for name, table in _TABLE.items()]
+_COLUMNS = [calls.c[name] if name in calls.c else ledger_batches.c[name] for name in Batch._fields]
 # A batch without its other half is still a batch: a check must see it.
 _WHOLE = ledger_batches.outerjoin(calls, calls.c.seq == ledger_batches.c.seq)
+_SELECTED = select(*_COLUMNS).select_from(_WHOLE)
 # Batches that are read at once: a megabyte each, at most.
 _PIECE = 16
-_DELETED = 100
-# A chain begins with the row that starts it, and a pruning is the only other row of its chain.
-_CONTROL = (1, 2)
 _KEY_BYTES = 4
+
+
+class Found(NamedTuple):
+    """What a search found."""
+
+    rows: list[Row]
+    """The newest calls, newest first: as many as were asked for."""
+    total: int
+    """How many there are in all."""
 
 
 def by_origid(
@@ -38,8 +42,8 @@ def by_origid(
     limit: int,
     since: Instant | None = None,
     until: Instant | None = None,
-) -> list[Row]:
-    """Calls of one ``origid``, in capitals or not, oldest first.
+) -> Found:
+    """Calls of one ``origid``, in capitals or not.
 
     Four bytes of every call are read through, a day of 10 million in a moment; ``since`` <=
     time < ``until`` narrows that down.
@@ -63,8 +67,8 @@ def by_origid(
 
 def by_number(
     connection: Connection, orig: str, since: Instant, until: Instant, limit: int
-) -> list[Row]:
-    """Calls from a number (no plus sign) with ``since`` <= time < ``until``, oldest first."""
+) -> Found:
+    """Calls from a number (no plus sign) with ``since`` <= time < ``until``."""
     needle = msgspec.json.encode(orig)[1:-1]
     # A batch spans so little that the index on its end bounds it on both sides.
     near = ledger_batches.c.last_at.between(since, until + SPAN)
@@ -91,22 +95,22 @@ def _search(
     may_be: Callable[[Batch, int, bytes], bool],
     is_it: Callable[[Call], bool],
     limit: int,
-) -> list[Row]:
-    """Rows of the batches that are asked for, oldest first: what ``may_be`` is read, and is one
-    when its body says so."""
-    found: list[tuple[Instant, Row]] = []
+) -> Found:
+    """Rows of the batches that are asked for: what ``may_be`` is read, and is one when its body
+    says so."""
+    found: list[tuple[Instant, int, Row]] = []
+    total = 0
     seqs = select(ledger_batches.c.seq).select_from(_WHOLE).where(asked)
-    for (seq,) in connection.execute(seqs.order_by(ledger_batches.c.seq)).all():
+    for (seq,) in connection.execute(seqs.order_by(ledger_batches.c.seq.desc())).all():
         (batch,) = _batches(connection, ledger_batches.c.seq == seq)
         for n, row in enumerate(_readable(batch)):
             if may_be(batch, n, row.body):
                 call = _call(row)
                 if call is not None and is_it(call):
-                    found.append((call.at, row))
-        if len(found) >= limit:
-            break
-    found.sort(key=lambda each: each[0])
-    return [row for _, row in found[:limit]]
+                    total += 1
+                    found.append((call.at, seq, row))
+        found = nlargest(limit, found, key=lambda each: (each[0], each[1], each[2].position))
+    return Found([row for _, _, row in found], total)
 
 
 def _readable(batch: Batch) -> list[Row]:
@@ -146,33 +150,47 @@ def of_fingerprint(connection: Connection, fingerprint: str) -> Certificate | No
 
 
 def before(connection: Connection, row: Row) -> bytes | None:
-    """The hash of the row before this one in its chain, None where that was pruned."""
-    sought = row.position - 1
-    asked = and_(ledger_batches.c.chain == row.chain, ledger_batches.c.position <= sought)
-    newest_first = ledger_batches.c.position.desc()
-    rows = _rows_of(_batches(connection, asked, newest_first, limit=1))
-    return next((each.hash for each in rows if each.position == sought), None)
+    """The hash of the row before this one in its chain, None where there is none."""
+    return hash_of(connection, row.chain, row.position - 1)
 
 
-def newest(connection: Connection) -> Row | None:
-    rows = _rows_of(_batches(connection, None, ledger_batches.c.seq.desc(), limit=1))
-    return rows[-1] if rows else None
+def hash_of(connection: Connection, chain: str, position: int) -> bytes | None:
+    """The hash of a chain's row, None where there is no such row."""
+    if not 0 < position < 1 << 63:
+        return None
+    found = ledger_batches.c
+    statement = (
+        select(found.position, calls.c.hashes)
+        .select_from(_WHOLE)
+        .where(found.chain == chain, found.position <= position)
+        .order_by(found.position.desc())
+        .limit(1)
+    )
+    batch = connection.execute(statement).first()
+    if batch is None:
+        return None
+    at = 32 * (position - batch.position)
+    return bytes(batch.hashes or b"")[at : at + 32] or None
 
 
-def _rows_of(batches: Sequence[Batch]) -> list[Row]:
-    return [row for batch in batches for row in _readable(batch)]
+def newest(connection: Connection, limit: int) -> list[Link]:
+    """The newest row of each chain, the chain that grew last first."""
+    return links(connection.execute(text(f"{NEWEST} {limit:d}")))
 
 
 def verify(database: Database, only: str | None = None) -> Check:
     """Check every chain, or ``only`` one: each row is read once, in pieces, so that a ledger that
-    is being written neither waits nor makes others wait."""
+    is being written neither waits nor makes others wait. Of one chain it is also asked what the
+    others say of it."""
     with database.reading() as store:
-        chains = _chains(store.connection)
-        known = Known(_control(store.connection, chains))
-    if only is not None:
-        known.ties = {tie: by for tie, by in known.ties.items() if tie[0] == only}
-        chains = [only]
-    return ledger_check.check(_in_order(database, chains), known, _Frames(database))
+        chains = _chains(store.connection) if only is None else [only]
+
+    def hashed(chain: str, position: int) -> bytes | None:
+        with database.reading() as store:
+            return hash_of(store.connection, chain, position)
+
+    others = _naming(database, only) if only is not None else ()
+    return ledger_check.check(_in_order(database, chains), _Frames(database), hashed, others)
 
 
 class _Frames:
@@ -195,113 +213,6 @@ def frame_of(certificate: Certificate) -> Frame:
     return Frame(certificate.fingerprint, certificate.header, certificate.tail)
 
 
-def prune(database: Database, before: Instant, now: Instant) -> int:
-    """Delete rows of calls older than ``before``; how many.
-
-    Each chain loses its oldest batches up to the first with a row that is to stay: some rows stay
-    up to :data:`SPAN` seconds longer. A row in a chain of its own
-    says what was removed, so that what stays still checks; it is written first, and a pruning
-    that is interrupted is finished by the next. Refused for an instant to come.
-    """
-    if before > now:
-        raise Refused(Reason.INVALID_PARAMETER, "Calls that are still to come cannot be pruned")
-
-    ends = database.write(lambda store: _say_pruned(store.connection, before, now))
-    return sum(_delete(database, chain, position) for chain, (position, _) in ends.items())
-
-
-_Ends = dict[str, tuple[int, bytes]]
-
-
-def _say_pruned(connection: Connection, before: Instant, now: Instant) -> _Ends:
-    chains = _chains(connection)
-    known = Known(_control(connection, chains))
-    ends, rows = dict(known.ends), 0
-    for chain in chains:
-        cut = _last_before(connection, chain, before)
-        kept_from = ends.get(chain, (0, b""))[0]
-        if cut is not None and cut[0] > kept_from:
-            ends[chain] = cut
-            rows += cut[0] - kept_from
-    if rows:
-        last = newest(connection)
-        told = {
-            chain: (position, at_end.hex())
-            for chain, (position, at_end) in ends.items()
-            if _is_asked_for(chain, chains, ends, known)
-        }
-        own = Chain(sids.mint("LG"))
-        own.start(now, (last.chain, last.position, last.hash.hex()) if last else None)
-        own.control(Pruned(now, before, told, rows))
-        for batch in own.packed():
-            _insert(connection, batch)
-    return ends
-
-
-def _is_asked_for(chain: str, chains: Sequence[str], ends: _Ends, known: Known) -> bool:
-    """Whether a check still asks where this chain was cut: rows of it are there, or a chain whose
-    first row stays began after one of its rows."""
-    witnesses = (
-        witness
-        for (tied, _), several in known.ties.items()
-        if tied == chain
-        for witness, _ in several
-    )
-    return chain in chains or any(witness not in ends for witness in witnesses)
-
-
-def _last_before(connection: Connection, chain: str, before: Instant) -> tuple[int, bytes] | None:
-    """Position and hash of the last row that goes, None where none does."""
-    found = ledger_batches.c
-    stays = (
-        select(func.min(found.position))
-        .where(found.chain == chain, found.last_at >= before)
-        .scalar_subquery()
-    )
-    goes = and_(found.chain == chain, or_(stays.is_(None), found.position < stays))
-    batches = _batches(connection, goes, found.position.desc(), limit=1)
-    if not batches:
-        return None
-    return batches[0].position + batches[0].rows - 1, batches[0].hashes[-32:]
-
-
-def _delete(database: Database, chain: str, position: int) -> int:
-    """In pieces, oldest first, so that nobody waits for long."""
-    gone = 0
-    while True:
-        batches, rows = database.write(partial(_delete_piece, chain, position))
-        gone += rows
-        if batches < _DELETED:
-            return gone
-
-
-def _delete_piece(chain: str, position: int, store: SqlStore) -> tuple[int, int]:
-    """How many batches and how many rows of them went."""
-    found = ledger_batches.c
-    oldest = (
-        select(found.seq, found.rows)
-        .where(found.chain == chain, found.position <= position)
-        .order_by(found.position)
-        .limit(_DELETED)
-    )
-    piece = store.connection.execute(oldest).all()
-    seqs = [seq for seq, _ in piece]
-    store.connection.execute(delete(calls).where(calls.c.seq.in_(seqs)))
-    store.connection.execute(delete(ledger_batches).where(found.seq.in_(seqs)))
-    return len(piece), sum(rows for _, rows in piece)
-
-
-def _insert(connection: Connection, batch: Batch) -> None:
-    values = batch._asdict()
-    halves = [
-        {name: values[name] for name, of in _TABLE.items() if of is table}
-        for table in (ledger_batches, calls)
-    ]
-    key = connection.execute(insert(ledger_batches).values(halves[0])).inserted_primary_key
-    assert key is not None
-    connection.execute(insert(calls).values(seq=key[0], **halves[1]))
-
-
 def _chains(connection: Connection) -> list[str]:
     """Every chain, found by stepping through the index from one to the next."""
     found: list[str] = []
@@ -314,34 +225,39 @@ def _chains(connection: Connection) -> list[str]:
         found.append(chain)
 
 
-def _control(connection: Connection, chains: Sequence[str]) -> Iterator[Batch]:
-    found = ledger_batches.c
-    for chain in chains:
-        asked = and_(found.chain == chain, found.position.in_(_CONTROL), found.rows == 1)
-        yield from _batches(connection, asked, found.position)
-
-
 def _in_order(database: Database, chains: Sequence[str]) -> Iterator[Batch]:
     found = ledger_batches.c
     for chain in chains:
-        position = 0
-        while True:
-            asked = and_(found.chain == chain, found.position > position)
-            with database.reading() as store:
-                piece = _batches(store.connection, asked, found.position, limit=_PIECE)
-            yield from piece
-            if len(piece) < _PIECE:
-                break
-            position = piece[-1].position
+        yield from _pieces(database, found.chain == chain, found.position)
 
 
-def _batches(
-    connection: Connection, asked: Any, order: Any = None, limit: int | None = None
-) -> list[Batch]:
-    statement = select(*_COLUMNS).select_from(_WHOLE).order_by(order).limit(limit)
-    if asked is not None:
-        statement = statement.where(asked)
-    return [_batch(each) for each in connection.execute(statement)]
+def _naming(database: Database, chain: str) -> Iterator[Batch]:
+    """Batches of other chains that may name a row of this one. A row that does is alone in its
+    batch, and was written later than the chain's first."""
+    found = ledger_batches.c
+    with database.reading() as store:
+        began = select(func.min(found.seq)).where(found.chain == chain, found.position == 1)
+        since = store.connection.execute(began).scalar() or 0
+        names = _holds(store.connection, calls.c.bodies, chain.encode())
+    asked = and_(found.seq > since, found.chain != chain, found.rows == 1, names)
+    yield from _pieces(database, asked, found.seq)
+
+
+def _pieces(database: Database, asked: Any, by: Any) -> Iterator[Batch]:
+    """Batches in the order of ``by``, read in pieces."""
+    last = 0
+    while True:
+        statement = _SELECTED.add_columns(by).where(asked, by > last).order_by(by).limit(_PIECE)
+        with database.reading() as store:
+            piece = store.connection.execute(statement).all()
+        yield from (_batch(columns) for *columns, _ in piece)
+        if len(piece) < _PIECE:
+            return
+        last = piece[-1][-1]
+
+
+def _batches(connection: Connection, asked: Any) -> list[Batch]:
+    return [_batch(each) for each in connection.execute(_SELECTED.where(asked))]
 
 
 def _batch(found: Any) -> Batch:

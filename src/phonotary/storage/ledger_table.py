@@ -9,7 +9,7 @@ other a thousand times.
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from typing import Any, NamedTuple, Protocol
 
@@ -19,7 +19,7 @@ from sqlalchemy.engine import make_url
 from phonotary.clock import Instant
 from phonotary.errors import Refused
 from phonotary.shaken import identity_header
-from phonotary.shaken.ledger import Batch, Frame
+from phonotary.shaken.ledger import MOST_SEEN, Batch, Frame, Link
 
 
 class Certificate(NamedTuple):
@@ -45,8 +45,8 @@ def x5u_of(frame: Frame) -> str | None:
 class Calls(Protocol):
     """The table, opened when it is needed and again after :meth:`close`."""
 
-    def newest(self) -> tuple[str, int, str] | None:
-        """Chain, position and hash (hexadecimal) of the newest row."""
+    def others(self, chain: str) -> list[Link]:
+        """How far other chains are, those that grew last first, at most ``MOST_SEEN``."""
         ...
 
     def position(self, chain: str) -> int:
@@ -68,10 +68,26 @@ def opened(database_url: str, patience: int) -> Calls:
     return _Postgres(database_url, patience)
 
 
-_NEWEST = (
-    "SELECT chain, position + rows - 1, hashes FROM ledger_batches JOIN calls USING (seq) "
-    "ORDER BY seq DESC LIMIT 1"
+# From one chain to the next through the index, and from each to its last batch: the cost grows
+# with the chains that ever were, not with the rows.
+NEWEST = """
+WITH RECURSIVE chains (chain) AS (
+    SELECT MIN(chain) FROM ledger_batches
+    UNION ALL
+    SELECT (SELECT MIN(b.chain) FROM ledger_batches b WHERE b.chain > chains.chain)
+    FROM chains WHERE chains.chain IS NOT NULL
+), ends (seq) AS (
+    SELECT (SELECT b.seq FROM ledger_batches b WHERE b.chain = chains.chain
+            ORDER BY b.position DESC LIMIT 1)
+    FROM chains WHERE chains.chain IS NOT NULL
 )
+SELECT b.chain, b.position + b.rows - 1, c.hashes
+FROM ends JOIN ledger_batches b ON b.seq = ends.seq LEFT JOIN calls c ON c.seq = ends.seq
+ORDER BY ends.seq DESC LIMIT
+"""
+"""Each chain's newest row, the chain that grew last first: chain, position, and hashes of which
+the last is its own. A number must follow."""
+
 _POSITION = "SELECT COALESCE(MAX(position + rows - 1), 0) FROM ledger_batches WHERE chain = "
 _BATCH = (
     "INSERT INTO ledger_batches (chain, position, rows, first_at, last_at, origids) VALUES ({})"
@@ -84,8 +100,17 @@ _CERTIFICATE = (
 )
 
 
-def _link(found: Any) -> tuple[str, int, str] | None:
-    return (found[0], found[1], bytes(found[2])[-32:].hex()) if found else None
+def links(found: Iterable[Any]) -> list[Link]:
+    """Rows of :data:`NEWEST`. One whose hashes are gone is left out; a check tells of it."""
+    return [(chain, at, bytes(hashes)[-32:].hex()) for chain, at, hashes in found if hashes]
+
+
+# One more than is named, for the chain that asks is among them.
+_OTHERS = f"{NEWEST} {MOST_SEEN + 1}"
+
+
+def _but(chain: str, found: Iterable[Any]) -> list[Link]:
+    return [link for link in links(found) if link[0] != chain][:MOST_SEEN]
 
 
 def _places(mark: str, number: int) -> str:
@@ -120,8 +145,8 @@ class _Sqlite:
             self._opened = connection
         return self._opened
 
-    def newest(self) -> tuple[str, int, str] | None:
-        return _link(self._connection().execute(_NEWEST).fetchone())
+    def others(self, chain: str) -> list[Link]:
+        return _but(chain, self._connection().execute(_OTHERS).fetchall())
 
     def position(self, chain: str) -> int:
         found: int = self._connection().execute(f"{_POSITION}?", (chain,)).fetchone()[0]
@@ -174,9 +199,9 @@ class _Postgres:
             self._taken = taken
         return self._taken.driver_connection
 
-    def newest(self) -> tuple[str, int, str] | None:
+    def others(self, chain: str) -> list[Link]:
         with self._connection().transaction():
-            return _link(self._connection().execute(_NEWEST).fetchone())
+            return _but(chain, self._connection().execute(_OTHERS).fetchall())
 
     def position(self, chain: str) -> int:
         with self._connection().transaction():

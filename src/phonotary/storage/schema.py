@@ -243,6 +243,8 @@ status_changes = Table(
     Column("at", Instant, nullable=False),
     Column("because", Text, nullable=False),
     Column("codes", Codes, nullable=False),
+    # Of an approval: what the bundle held then. As secret as the end users are.
+    Column("filed", JSON(none_as_null=True)),
     Index(None, "bundle_sid", "seq"),
     sqlite_autoincrement=True,
 )
@@ -288,8 +290,8 @@ settings = Table(
     Column("value", Text, nullable=False),
 )
 
-# The ledger of calls. It only grows, apart from what a retention prunes, and is no state that a
-# sandbox dumps or puts back: see STATE. A batch is two rows of one ``seq``: what it is found by,
+# The ledger of calls. It only grows, and is no state that a sandbox dumps or puts back: see STATE.
+# A batch is two rows of one ``seq``: what it is found by,
 # which is small and read through, and what it holds.
 ledger_batches = Table(
     "ledger_batches",
@@ -325,9 +327,115 @@ ledger_certificates = Table(
     Column("first_seen", Instant, nullable=False),
 )
 
+# Names on their way to the databases that phones ask. What stands here follows from the bundles,
+# and what databases elsewhere hold cannot be put back: no state of a sandbox, see STATE.
+cnam_registrations = _kept(
+    "cnam_registrations",
+    Column("phone_number", String(16), nullable=False),
+    Column("enum_name", String(32), nullable=False),
+    Column("version", Integer, nullable=False),
+    Column("number_sid", Sid, nullable=False),
+    Column("product_sid", Sid, nullable=False),
+    Column("profile_sid", Sid, nullable=False),
+    Column("name", String(15), nullable=False),
+    Column("private", Boolean, nullable=False),
+    Column("state", String(12), nullable=False),
+    Column("since", Instant, nullable=False),
+    Column("began", Instant, nullable=False),
+    Column("until", Instant),
+    Column("ended", Instant),
+    Column("because", String(32)),
+    Column("shown", Boolean, nullable=False),
+    UniqueConstraint("phone_number", "version"),
+    Index(None, "product_sid", "state", "seq"),
+    Index(None, "profile_sid", "state", "seq"),
+    Index(None, "account_sid", "state", "seq"),
+    Index(None, "state", "until"),
+    Index(None, "enum_name"),
+)
+Index(
+    "ix_cnam_registrations_standing",
+    cnam_registrations.c.phone_number,
+    unique=True,
+    sqlite_where=cnam_registrations.c.state == "registered",
+    postgresql_where=cnam_registrations.c.state == "registered",
+)
+
+cnam_deliveries = Table(
+    "cnam_deliveries",
+    metadata,
+    Column("seq", Seq, primary_key=True, autoincrement=True),
+    Column("phone_number", String(16), nullable=False),
+    Column("database", String(32), nullable=False),
+    Column("account_sid", Sid, nullable=False),
+    Column("state", String(12), nullable=False),
+    Column("since", Instant, nullable=False),
+    Column("version", Integer, nullable=False),
+    Column("name", String(15), nullable=False),
+    Column("private", Boolean, nullable=False),
+    Column("held", Boolean, nullable=False),
+    Column("due", Instant),
+    Column("attempts", Integer, nullable=False),
+    Column("order_key", String(40)),
+    Column("order_ref", Text),
+    Column("code", String(64)),
+    Column("text", Text),
+    Column("look_due", Instant),
+    Column("looks", Integer, nullable=False),
+    UniqueConstraint("phone_number", "database"),
+    Index(None, "database", "state", "due"),
+    Index(None, "due"),
+    Index(None, "order_key"),
+    Index(None, "look_due"),
+    Index(None, "account_sid", "seq"),
+    sqlite_autoincrement=True,
+)
+
+cnam_orders = Table(
+    "cnam_orders",
+    metadata,
+    Column("seq", Seq, primary_key=True, autoincrement=True),
+    Column("key", String(40), nullable=False, unique=True),
+    Column("database", String(32), nullable=False),
+    Column("action", String(8), nullable=False),
+    Column("state", String(8), nullable=False),
+    Column("since", Instant, nullable=False),
+    Column("due", Instant, nullable=False),
+    Column("order_ref", Text),
+    Column("leased_until", Instant, nullable=False),
+    Column("attempts", Integer, nullable=False),
+    Column("last_error", Text),
+    Index(None, "state", "due"),
+    sqlite_autoincrement=True,
+)
+
+cnam_observations = Table(
+    "cnam_observations",
+    metadata,
+    Column("seq", Seq, primary_key=True, autoincrement=True),
+    Column("phone_number", String(16), nullable=False),
+    Column("database", String(32), nullable=False),
+    Column("expected_name", String(15), nullable=False),
+    Column("observed_name", Text, nullable=False),
+    Column("observed_at", Instant, nullable=False),
+    Index(None, "phone_number", "database", "seq"),
+    sqlite_autoincrement=True,
+)
+
+# What clients are billed by.
+cnam_dip_counts = Table(
+    "cnam_dip_counts",
+    metadata,
+    Column("client", String(64), primary_key=True),
+    Column("day", Instant, primary_key=True),
+    Column("status", String(8), primary_key=True),
+    Column("dips", BigInteger, nullable=False),
+)
+
 STATE = tuple(
     table
     for table in metadata.sorted_tables
     if table not in (calls, ledger_batches, ledger_certificates, standing_changes)
+    and not table.name.startswith("cnam_")
 )
 """The tables that a sandbox's state is made of."""

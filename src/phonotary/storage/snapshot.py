@@ -13,7 +13,9 @@ from phonotary.storage.store import SqlStore
 
 # The hub's own secrets stay where they are: a snapshot is shared, a token's key is not.
 _OURS = frozenset(
-    "token_secret reviewer_password stir_credential stir_laboratory pristine starts".split()
+    (
+        "token_secret reviewer_password stir_credential stir_laboratory cnam_feed pristine starts"
+    ).split()
 )
 
 # Of the year 9987: beyond the next twelve there is no date to show.

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import cached_property
 from typing import Any, TypeVar
 
-from sqlalchemy import Connection, Table, bindparam, func, insert, select, text
+from sqlalchemy import Connection, Table, bindparam, func, insert, null, select, text
 
 from phonotary.access import accounts
 from phonotary.access.accounts import Account, Key
@@ -39,6 +39,16 @@ _HISTORY = (
     .order_by(_CHANGES.c.seq)
 )
 _VERSION = select(func.max(_CHANGES.c.seq)).where(_CHANGES.c.bundle_sid == bindparam("sid_"))
+_FILED = (
+    select(_CHANGES.c.seq, _CHANGES.c.filed)
+    .where(
+        _CHANGES.c.bundle_sid == bindparam("sid_"),
+        _CHANGES.c.seq <= bindparam("version_"),
+        _CHANGES.c.filed.is_not(null()),
+    )
+    .order_by(_CHANGES.c.seq.desc())
+    .limit(1)
+)
 _SETTING = select(schema.settings.c.value).where(schema.settings.c.name == bindparam("name_"))
 
 
@@ -158,7 +168,7 @@ class SqlStore:
     def move(self, before: r.Bundle, after: r.Bundle) -> bool:
         return self.bundles.replace_if(after, status=before.status)
 
-    def record(self, event: StatusChanged) -> None:
+    def record(self, event: StatusChanged, filed: Mapping[str, Any] | None = None) -> None:
         self.connection.execute(
             insert(_CHANGES),
             {
@@ -170,12 +180,19 @@ class SqlStore:
                 "at": event.at,
                 "because": event.because,
                 "codes": event.codes,
+                "filed": dict(filed) if filed is not None else None,
             },
         )
 
     def history(self, bundle_sid: str) -> list[StatusChanged]:
         found = self.connection.execute(_HISTORY, {"sid_": bundle_sid})
         return [StatusChanged(*row) for row in found]
+
+    def filed(self, bundle_sid: str, version: int) -> tuple[int, Any] | None:
+        """What the bundle held when it was last approved, ``version`` of its history or one before
+        it: the approval's version and JSON values; None when nothing was kept."""
+        found = self.connection.execute(_FILED, {"sid_": bundle_sid, "version_": version}).first()
+        return (found[0], found[1]) if found else None
 
     def version(self, bundle_sid: str) -> str:
         """The newest entry of the bundle's history, as a decimal number; 0 for a new draft."""

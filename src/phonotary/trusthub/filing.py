@@ -7,7 +7,9 @@ event and, where the bundle names a StatusCallback, told to it.
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from typing import Any
 from zlib import crc32
 
 from phonotary import sids
@@ -110,8 +112,12 @@ def advance(
     now: Instant,
     because: str = "",
     codes: tuple[int, ...] = (),
+    filed: Mapping[str, Any] | None = None,
 ) -> None:
-    """Save one move, remember it, tell the customer. Refused(LOST_RACE) if another was first."""
+    """Save one move, remember it, tell the customer. Refused(LOST_RACE) if another was first.
+
+    ``filed`` is kept with the move: what the bundle held when it was approved.
+    """
     if not store.move(before, after):
         raise Refused(Reason.LOST_RACE, f"{before.sid} was changed by somebody else; read it again")
     event = StatusChanged(
@@ -124,7 +130,7 @@ def advance(
         because=because,
         codes=codes,
     )
-    store.record(event)
+    store.record(event, filed)
     if after.status_callback:
         store.enqueue(callback(after.status_callback, event))
 

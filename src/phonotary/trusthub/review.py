@@ -10,6 +10,7 @@ from phonotary.errors import Reason, Refused
 from phonotary.trusthub import (
     codes,
     evaluation,
+    filed,
     filing,
     lifecycle,
     policies,
@@ -88,7 +89,8 @@ def decide(
         valid_until=now + VALIDITY if approved else None,
         date_updated=now,
     )
-    filing.advance(store, bundle, after, who, now, verdict.because, after.errors)
+    held = filed.as_approved(store, after) if approved else None
+    filing.advance(store, bundle, after, who, now, verdict.because, after.errors, held)
     paper = supporting_documents.APPROVED if approved else supporting_documents.REJECTED
     supporting_documents.follow(store, bundle.sid, paper, now)
     return after

@@ -81,8 +81,8 @@ class Store(Protocol):
         """Save a change of status, unless somebody else changed it first (then False)."""
         ...
 
-    def record(self, event: StatusChanged) -> None:
-        """Keep what happened, for ever."""
+    def record(self, event: StatusChanged, filed: Mapping[str, Any] | None = None) -> None:
+        """Keep what happened, for ever, and what the bundle then held."""
         ...
 
     def history(self, bundle_sid: str) -> list[StatusChanged]:

@@ -36,13 +36,16 @@ _Asked = tuple[str, str, dict[bytes, bytes], bytes, str]
 _CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 
 
-def protocol(door: Door, prefix: str = "/stir/v1/") -> type[HttpToolsProtocol]:
-    """What ``uvicorn.Config(http=…)`` takes: a protocol that asks ``door`` for all of ``prefix``.
+def protocol(
+    door: Door, prefixes: tuple[str, ...] = ("/stir/v1/",)
+) -> type[HttpToolsProtocol]:
+    """What ``uvicorn.Config(http=…)`` takes: a protocol that asks ``door`` for all paths that begin
+    with one of ``prefixes``.
 
     Headers that come twice reach the door joined with a comma; it never sees more of a body than
     MAX_BODY. The client's address is the connection's: no header is believed about it.
     """
-    parts = {"_door": staticmethod(door), "_prefix": prefix.encode()}
+    parts = {"_door": staticmethod(door), "_prefixes": tuple(each.encode() for each in prefixes)}
     return type("LeanProtocol", (Patience, _LeanProtocol), parts)
 
 
@@ -61,7 +64,7 @@ class _LeanProtocol(HttpToolsProtocol):
     """One connection; :func:`protocol` makes the class that has a door."""
 
     _door: Callable[..., Answer | Awaitable[Answer]]
-    _prefix: bytes
+    _prefixes: tuple[bytes, ...]
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -138,7 +141,7 @@ class _LeanProtocol(HttpToolsProtocol):
     def on_url(self, url: bytes) -> None:
         # A long one comes in pieces, and this is settled with the last of them.
         self.url += url
-        self._lean = self._over or self.url.startswith(self._prefix)
+        self._lean = self._over or self.url.startswith(self._prefixes)
         self._found = {}
 
     def on_header(self, name: bytes, value: bytes) -> None:

@@ -12,12 +12,16 @@ from phonotary.errors import Reason, Refused
 from phonotary.shaken import identity_header, passport
 from phonotary.shaken.ledger import (
     MAX_IDENTITY,
+    MOST_SEEN,
     SPAN,
     Call,
     Chain,
     Dropped,
     Entry,
+    Link,
     Row,
+    Seen,
+    Started,
     genesis,
     identity_of,
     mark,
@@ -30,7 +34,7 @@ NAME = "LG" + "1" * 32
 
 def written(*entries: Entry) -> tuple[Chain, list[Row]]:
     chain = Chain(NAME)
-    chain.start(NOW, None)
+    chain.start(NOW, ())
     chain.add(entries)
     return chain, [row for batch in chain.packed() for row in batch.unpacked()]
 
@@ -148,7 +152,7 @@ def test_an_entry_that_is_none_is_left_out_and_told() -> None:
 
 def test_a_batch_says_what_its_rows_are_found_by() -> None:
     chain = Chain(NAME)
-    chain.start(NOW, None)
+    chain.start(NOW, ())
     chain.add([signed(5), signed(3), signed(4, origid=None)])
     first, second = chain.packed()
     assert (first.position, first.rows, first.first_at) == (1, 1, NOW)
@@ -227,3 +231,25 @@ def test_an_entry_does_not_change() -> None:
     with pytest.raises(AttributeError):
         signed().level = "A"  # type: ignore[misc]
     assert msgspec.structs.replace(signed(), level="C").level == "C"
+
+
+def links(*positions: int) -> list[Link]:
+    return [(f"LG{n:032}", position, "ab" * 32) for n, position in enumerate(positions)]
+
+
+def test_a_look_names_the_chains_that_grew() -> None:
+    chain = Chain(NAME)
+    chain.start(NOW, links(1, 2))
+    chain.look(NOW, links(1, 2))
+    chain.look(NOW + 60, links(1, 3, 1))
+    started, seen = (read(row.body) for batch in chain.packed() for row in batch.unpacked())
+    assert started == Started(tuple(links(1, 2)), NOW, NAME)
+    assert seen == Seen(tuple(links(1, 3, 1)[1:]), NOW + 60)
+
+
+def test_a_row_names_so_many_chains_and_no_more() -> None:
+    chain = Chain(NAME)
+    chain.start(NOW, links(*range(1, MOST_SEEN + 5)))
+    ((row,),) = (batch.unpacked() for batch in chain.packed())
+    body = read(row.body)
+    assert isinstance(body, Started) and len(body.after) == MOST_SEEN

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 
 import pytest
 
-from phonotary.shaken.ledger import Batch, Call, Chain, Pruned, Row, chained, mark, read
-from phonotary.shaken.ledger_check import MOST_FAULTS, Known, check
+from phonotary.errors import Refused
+from phonotary.shaken.ledger import Batch, Call, Chain, Row, chained, mark, read
+from phonotary.shaken.ledger_check import MOST_FAULTS, check
 from tests.rooms.shaken.calls import NOW, sealed, signed
 
 ONE, TWO = "LG" + "1" * 32, "LG" + "2" * 32
@@ -16,10 +18,10 @@ ONE, TWO = "LG" + "1" * 32, "LG" + "2" * 32
 def ledger() -> list[Row]:
     """Two chains; the second began after the last row of the first."""
     one, two = Chain(ONE), Chain(TWO)
-    one.start(NOW, None)
+    one.start(NOW, ())
     one.add(signed(n) for n in range(4))
     rows = rows_of(one)
-    two.start(NOW, (ONE, one.position, one.newest.hex()))
+    two.start(NOW, [(ONE, one.position, one.newest.hex())])
     two.add(signed(n) for n in range(3))
     return [*rows, *rows_of(two)]
 
@@ -41,9 +43,20 @@ def faults(rows: list[Row], frames: tuple[str, ...] | None = None) -> list[tuple
 
 
 def faults_of(batches: list[Batch], frames: tuple[str, ...] | None = None) -> list[tuple[str, int]]:
-    known = Known(batch for batch in batches if batch.position <= 2)
     kept = frames if frames is not None else {call_frame(row) for row in ledger()}
-    return [(each.chain, each.position) for each in check(batches, known, kept).faults]
+    rows = [row for batch in batches for row in _readable(batch)]
+    return [(each.chain, each.position) for each in check(batches, kept, kept_in(rows)).faults]
+
+
+def _readable(batch: Batch) -> list[Row]:
+    with suppress(Refused):
+        return batch.unpacked()
+    return []
+
+
+def kept_in(rows: list[Row]) -> Callable[[str, int], bytes | None]:
+    hashes = {(row.chain, row.position): row.hash for row in rows}
+    return lambda chain, position: hashes.get((chain, position))
 
 
 def call_frame(row: Row) -> str:
@@ -53,7 +66,7 @@ def call_frame(row: Row) -> str:
 
 def test_what_was_written_checks() -> None:
     batches = [batch_of(row) for row in ledger()]
-    found = check(batches, Known(batches), {call_frame(row) for row in ledger()})
+    found = check(batches, {call_frame(row) for row in ledger()}, kept_in(ledger()))
     assert (found.chains, found.rows, found.faults) == (2, 9, ())
 
 
@@ -107,7 +120,7 @@ def test_a_change_is_found(name: str) -> None:
 )
 def test_a_column_that_would_hide_a_call_is_found(column: str, value: object, where: int) -> None:
     chain = Chain(ONE)
-    chain.start(NOW, None)
+    chain.start(NOW, ())
     chain.add(signed(n) for n in range(4))
     batches = chain.packed()
     frames = tuple(chain.frames.values())
@@ -118,7 +131,7 @@ def test_a_column_that_would_hide_a_call_is_found(column: str, value: object, wh
 
 def test_a_row_that_is_altered_within_a_batch_is_named() -> None:
     chain = Chain(ONE)
-    chain.start(NOW, None)
+    chain.start(NOW, ())
     chain.add(signed(n) for n in range(4))
     first, second = chain.packed()
     bodies = second.bodies.split(b"\n")
@@ -130,7 +143,7 @@ def test_a_row_that_is_altered_within_a_batch_is_named() -> None:
 def test_a_chain_written_anew_is_found_by_the_one_that_began_after_it() -> None:
     rows = ledger()
     forged = Chain(ONE)
-    forged.start(NOW, None)
+    forged.start(NOW, ())
     forged.add(signed(n + 50) for n in range(4))
     rows[:5] = rows_of(forged)
     assert faults(rows) == [(ONE, 5)]
@@ -145,37 +158,70 @@ def test_a_call_without_its_certificate_record_is_found() -> None:
     assert len(faults(ledger(), frames=())) == 7
 
 
-def test_a_pruned_chain_checks_from_where_it_was_cut() -> None:
-    rows = ledger()
-    keeper = Chain("LG" + "4" * 32)
-    ends = {ONE: (3, rows[2].hash.hex())}
-    keeper.start(NOW, None)
-    keeper.control(Pruned(NOW, NOW, ends, 3))
-    record = rows_of(keeper)
-    assert faults([*rows[3:], *record]) == []
-    # A pruning that was interrupted has left some rows.
-    assert faults([*rows[1:], *record]) == []
-    assert faults([*rows[4:], *record]) == [(ONE, 5)]
+def side_by_side() -> list[Row]:
+    """Two chains that are written at the same time; each looks at the other."""
+    one, two = Chain(ONE), Chain(TWO)
+    one.start(NOW, ())
+    two.start(NOW, ())
+    one.add(signed(n) for n in range(3))
+    rows = {ONE: rows_of(one), TWO: rows_of(two)}
+    two.look(NOW, [(ONE, one.position, one.newest.hex())])
+    rows[TWO] += rows_of(two)
+    one.look(NOW, [(TWO, two.position, two.newest.hex())])
+    one.add([signed(9)])
+    return [*rows[ONE], *rows_of(one), *rows[TWO]]
 
 
-def test_a_chain_that_was_pruned_whole_is_not_missed() -> None:
-    rows = ledger()
-    keeper = Chain("LG" + "4" * 32)
-    ends = {ONE: (5, rows[4].hash.hex())}
-    keeper.start(NOW, None)
-    keeper.control(Pruned(NOW, NOW, ends, 5))
-    record = rows_of(keeper)
-    assert faults([*rows[5:], *record]) == []
-    wrong = {ONE: (5, rows[3].hash.hex())}
-    keeper = Chain("LG" + "4" * 32)
-    keeper.start(NOW, None)
-    keeper.control(Pruned(NOW, NOW, wrong, 5))
-    record = rows_of(keeper)
-    assert faults([*rows[5:], *record]) == [(ONE, 5)]
+def _rehashed(rows: list[Row], altered: int, last: int) -> list[Row]:
+    """A row's level is another, and all that follow up to ``last`` are hashed again."""
+    body = rows[altered].body.replace(b'"level":"A"', b'"level":"B"')
+    assert body != rows[altered].body
+    rows[altered] = rows[altered]._replace(body=body)
+    for at in range(altered, last):
+        rows[at] = rows[at]._replace(hash=chained(rows[at - 1].hash, rows[at].body))
+    return rows
+
+
+def test_a_chain_written_anew_contradicts_the_one_beside_it() -> None:
+    rows = side_by_side()
+    assert faults(rows) == []
+    # Six rows of the first chain, then two of the second; the fourth is the one that was seen.
+    assert faults(_rehashed(rows, 1, 6)) == [(ONE, 4)]
+
+
+def test_what_the_other_saw_before_is_not_forgotten_by_what_it_sees_later() -> None:
+    one, two = Chain(ONE), Chain(TWO)
+    one.start(NOW, ())
+    two.start(NOW, ())
+    rows = rows_of(one)
+    for n in range(3):
+        one.add([signed(n)])
+        rows += rows_of(one)
+        two.look(NOW, [(ONE, one.position, one.newest.hex())])
+    rows += rows_of(two)
+    assert faults(rows) == []
+    forged = _rehashed(list(rows), 1, 4)
+    assert faults(forged) == [(ONE, 2), (ONE, 3), (ONE, 4)]
+
+
+def test_a_chain_that_loses_its_end_contradicts_the_one_beside_it() -> None:
+    rows = side_by_side()
+    assert faults([*rows[:3], *rows[6:]]) == [(ONE, 4)]
+    assert faults(rows[:5] + rows[6:]) == []
+
+
+def test_of_one_chain_it_is_asked_what_the_others_say() -> None:
+    rows = side_by_side()
+    cut = rows[:3]
+    others = [batch_of(row) for row in rows[6:]]
+    kept, frames = [batch_of(row) for row in cut], {call_frame(row) for row in cut}
+    assert check(kept, frames, kept_in(cut)).faults == ()
+    found = check(kept, frames, kept_in(cut), others)
+    assert [(each.chain, each.position) for each in found.faults] == [(ONE, 4)]
 
 
 def test_many_faults_are_told_up_to_a_number() -> None:
     chain = Chain(ONE)
-    chain.start(NOW, None)
+    chain.start(NOW, ())
     chain.add(sealed() for _ in range(300))
     assert len(faults(rows_of(chain), frames=())) == MOST_FAULTS

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from phonotary.cnam import names
+from phonotary.cnam import dips
+from phonotary.cnam.clients import Client
 from phonotary.errors import Reason, Refused
 from phonotary.tn import Tn, fault, parse
-from phonotary.trusthub import standing
+from phonotary.trusthub import privacy, standing
 from phonotary.web.forms import Field
 from phonotary.web.operations import Call, Operation
 
@@ -29,14 +30,20 @@ _V2_PACKAGES = (
 
 
 def _caller_name(call: Call, tn: Tn) -> dict[str, Any]:
-    """``caller_type`` is BUSINESS for every name we keep: only businesses register here."""
-    name = None
-    if tn.in_united_states:
+    """``caller_type`` is BUSINESS for every name we keep: only businesses register here.
+
+    Read anew, in the request's own transaction: who asks here waits for it, and a call does not.
+    """
+    named = None
+    if dips.where(tn.e164) is dips.Where.US:
         delay = call.hub.vetting.propagation(tn.e164)
         name = standing.display_name(call.store, tn.e164, call.now, delay)
+        private = name is not None and privacy.is_private(call.store, tn.e164)
+        named = dips.Named(dips.shown(name), private)
+    shown = dips.answer(tn.e164, named, None, Client(call.account.sid), call.now).name
     return {
-        "caller_name": names.normal(name) if name else None,
-        "caller_type": "BUSINESS" if name else None,
+        "caller_name": shown,
+        "caller_type": "BUSINESS" if shown else None,
         "error_code": None,
     }
 

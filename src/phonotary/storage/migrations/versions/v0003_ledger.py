@@ -1,4 +1,4 @@
-"""The ledger of calls"""
+"""The ledger of calls, and what was filed with an approval"""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ down_revision = "0002"
 
 
 def upgrade() -> None:
+    op.add_column("status_changes", sa.Column("filed", sa.JSON(), nullable=True))
     op.create_table(
         "ledger_batches",
         sa.Column(
@@ -60,3 +61,5 @@ def downgrade() -> None:
     op.drop_table("ledger_certificates")
     op.drop_table("calls")
     op.drop_table("ledger_batches")
+    with op.batch_alter_table("status_changes", schema=None) as batch_op:
+        batch_op.drop_column("filed")

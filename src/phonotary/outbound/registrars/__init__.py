@@ -1,0 +1,1 @@
+"""The databases that calling names are registered with, one module for each way in."""
