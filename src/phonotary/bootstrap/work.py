@@ -17,7 +17,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from phonotary import report
 from phonotary.clock import Clock, Instant
-from phonotary.cnam import names
+from phonotary.cnam import suggestions
 from phonotary.errors import Refused
 from phonotary.outbound import callbacks
 from phonotary.storage import jobs
@@ -145,7 +145,7 @@ class Worker:
                     store,
                     claimed.job.due,
                     claimed.job.subject,
-                    name_findings=names.findings,
+                    name_findings=suggestions.findings,
                     rehearse=self._sandbox,
                     outcome=self.outcome_for(store, claimed.job.subject),
                 )

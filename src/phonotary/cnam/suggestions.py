@@ -12,12 +12,15 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from functools import lru_cache
 from importlib.resources import files
 from itertools import product
 
 from phonotary.cnam import names
 
+_TOLD = 3
+"""How many a refusal proposes."""
 MOST = 5
 """Candidates that are given unless more are asked for."""
 LONGEST_INPUT = 256
@@ -34,6 +37,17 @@ _JOINING = frozenset({"AND", "OF", "FOR", "AT", "IN", "ON", "BY"})
 _VOWELS = frozenset("AEIOU")
 # One letter names nobody.
 _SHORTEST = 2
+
+
+def findings(name: str) -> list[names.Finding]:
+    """What :func:`names.findings` says of a display name; the last sentence goes on to say what
+    would do instead, for whoever is only told "no" cuts blindly."""
+    found = names.findings(name)
+    instead = suggest(name) if found else []
+    if instead:
+        said = f"{found[-1].sentence} It could be {', '.join(instead[:_TOLD])}."
+        found[-1] = replace(found[-1], sentence=said)
+    return found
 
 
 def suggest(business_name: str, most: int = MOST) -> list[str]:

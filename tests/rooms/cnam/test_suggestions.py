@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from phonotary.cnam import names
+from phonotary.cnam import names, suggestions
 from phonotary.cnam.suggestions import suggest
 
 
@@ -76,3 +76,14 @@ def test_a_good_name_that_fits_is_its_own_first_candidate(business: str) -> None
         return
     if len(plain) >= 2 and plain[0].isalpha():
         assert suggest(business)[0] == names.normal(plain)
+
+
+def test_a_refused_name_is_told_what_would_do_instead() -> None:
+    said = suggestions.findings("Smith & Sons Plumbing")
+    assert [each.rule for each in said] == ["length", "characters"]
+    assert said[-1].sentence.endswith("It could be SMITH SONS PLBG, SMITH AND SONS, SSP.")
+
+
+@pytest.mark.parametrize("name", ["ACME PLUMBING", "Police Department"])
+def test_nothing_is_proposed_where_nothing_is_wrong_or_nothing_would_do(name: str) -> None:
+    assert suggestions.findings(name) == names.findings(name)
