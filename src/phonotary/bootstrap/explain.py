@@ -15,6 +15,7 @@ from phonotary.errors import Reason, Refused
 from phonotary.shaken.attestation import Level, decide
 from phonotary.shaken.ports import Standing
 from phonotary.storage import migrate
+from phonotary.storage.cnam import CnamStore
 from phonotary.storage.database import Database
 from phonotary.storage.store import SqlStore
 from phonotary.tn import parse
@@ -82,7 +83,23 @@ def _lines(store: SqlStore, number: str, account_sid: str | None) -> list[str]:
         f"  {decision.explanation}",
         *_evidence(store, standing),
         *_name(store, number, now),
+        *_deliveries(store, number),
     ]
+
+
+def _deliveries(store: SqlStore, number: str) -> list[str]:
+    """Where each database stands, and what was last seen there."""
+    told = []
+    for entry in CnamStore(store, holding=False).ledger(number):
+        each = entry.delivery
+        why = f": {each.code or ''} {each.text or ''}".rstrip() if each.code or each.text else ""
+        order = f", order {each.order_ref}" if each.order_ref else ""
+        line = f"  {each.database}: {each.name!r} {each.state} since {iso8601(each.since)}{order}"
+        told.append(line + why)
+        if seen := entry.observed:
+            shown = repr(seen.observed_name) if seen.observed_name else "no name"
+            told.append(f"    on {iso8601(seen.observed_at)} it showed {shown}")
+    return told
 
 
 def _evidence(store: SqlStore, standing: Standing) -> list[str]:
