@@ -22,6 +22,9 @@ from phonotary.errors import Reason, Refused
 from phonotary.storage.database import Database
 from phonotary.trusthub.filing import Vetting
 
+# What ``Clients.with_key`` takes.
+_LONGEST_KEY = 256
+
 
 class CallerNames:
     """The CNAM half of one hub; made with it, started when it serves."""
@@ -104,7 +107,10 @@ def _client(given: DipClient) -> Client:
         networks = tuple(ipaddress.ip_network(one) for one in given.networks)
     except ValueError as error:
         raise Refused(Reason.INVALID_PARAMETER, f"a dip client's network: {error}") from error
-    key = contents(given.key_file).decode("utf-8", "replace").strip() if given.key_file else None
+    if ":" in given.name:
+        # RFC 7617 section 2: the first one ends the user's name.
+        raise Refused(Reason.INVALID_PARAMETER, f"the dip client {given.name} has a colon")
+    key = _key(given.key_file) if given.key_file else None
     return Client(
         given.name,
         networks,
@@ -113,3 +119,14 @@ def _client(given: DipClient) -> Client:
         given.per_second,
         given.per_day,
     )
+
+
+def _key(file: Path) -> str:
+    """Raises Refused for a file without a key: its client would be known by its network alone."""
+    key = contents(file).decode("utf-8", "replace").strip()
+    if not key or len(key) > _LONGEST_KEY or not (key.isascii() and key.isprintable()):
+        raise Refused(
+            Reason.INVALID_PARAMETER,
+            f"{file} does not hold one line with a key of {_LONGEST_KEY} ASCII characters at most",
+        )
+    return key

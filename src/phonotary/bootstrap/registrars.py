@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any
+from dataclasses import fields, is_dataclass, replace
+from typing import Annotated, Any
 
 import msgspec
 
@@ -17,8 +19,23 @@ class _Manual(msgspec.Struct, forbid_unknown_fields=True):
     directory: str
 
 
-# How a kind is dealt with by other terms than its own.
-_TERMS = ("batch", "timeout", "waits", "polls", "looks")
+# At least one: what is due again at once would keep the worker at it for ever.
+_Positive = Annotated[int, msgspec.Meta(ge=1)]
+_Times = Annotated[tuple[_Positive, ...], msgspec.Meta(min_length=1)]
+
+
+class _Own(msgspec.Struct):
+    """What may be agreed with a database in place of its kind's own terms; times in seconds."""
+
+    batch: _Positive | msgspec.UnsetType = msgspec.UNSET
+    timeout: _Positive | msgspec.UnsetType = msgspec.UNSET
+    waits: _Times | msgspec.UnsetType = msgspec.UNSET
+    polls: _Times | msgspec.UnsetType = msgspec.UNSET
+    looks: tuple[_Positive, ...] | msgspec.UnsetType = msgspec.UNSET
+
+
+# It stands in the key of each line, which is bounded.
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,31}")
 
 
 def registrars(
@@ -29,13 +46,14 @@ def registrars(
     terms: dict[str, Terms] = {}
     for row in rows:
         given = dict(row)
-        kind, name = given.pop("kind"), given["name"]
-        if kind not in _KINDS or name in found or name == "local":
+        kind, name = str(given.pop("kind")), given["name"]
+        if not _NAME.fullmatch(name) or kind not in _KINDS or name in found or name == "local":
             raise Refused(
                 Reason.INVALID_PARAMETER,
-                f"the database {name} needs a name of its own and a kind of {', '.join(_KINDS)}",
+                f"the database {name[:64]!a} needs a name of its own (32 letters, digits, dots and "
+                f"dashes at most) and a kind of {', '.join(_KINDS)}",
             )
-        own = {key: given.pop(key) for key in _TERMS if key in given}
+        own = {key: given.pop(key) for key in _Own.__struct_fields__ if key in given}
         try:
             found[name] = _KINDS[kind](given)
             terms[name] = _terms(kind, name, own)
@@ -47,16 +65,12 @@ def registrars(
 
 
 def _terms(kind: str, name: str, own: dict[str, Any]) -> Terms:
-    known = TERMS[kind]
-    return Terms(
-        name,
-        batch=int(own.get("batch", known.batch)),
-        timeout=own.get("timeout", known.timeout),
-        waits=tuple(own.get("waits", known.waits)),
-        polls=tuple(own.get("polls", known.polls)),
-        recalls=known.recalls,
-        looks=tuple(own.get("looks", known.looks)),
-    )
+    agreed: dict[str, Any] = msgspec.structs.asdict(msgspec.convert(own, _Own))
+    agreed = {key: value for key, value in agreed.items() if value is not msgspec.UNSET}
+    looks = agreed.get("looks", ())
+    if list(looks) != sorted(set(looks)):
+        raise ValueError("each of its looks comes after the one before")
+    return replace(TERMS[kind], database=name, **agreed)
 
 
 # Each kind's library is loaded only where a database is of it.
@@ -88,10 +102,20 @@ def _manual(row: dict[str, Any]) -> Registrar:
 
 
 def _settings(row: dict[str, Any], kind: Any) -> Any:
-    unknown = sorted(set(row) - set(kind.__dataclass_fields__))
+    _require_read(row, kind)
+    made = msgspec.convert(row, kind)
+    for key, value in row.items():
+        table = getattr(made, key)
+        if is_dataclass(table):
+            _require_read(value, table, f"{key}.")
+    return made
+
+
+def _require_read(row: dict[str, Any], kind: Any, where: str = "") -> None:
+    unknown = sorted(set(row) - {each.name for each in fields(kind)})
     if unknown:
-        raise ValueError(f"it has settings nobody reads: {', '.join(unknown)}")
-    return msgspec.convert(row, kind)
+        named = ", ".join(where + each for each in unknown)
+        raise ValueError(f"it has settings nobody reads: {named}")
 
 
 _KINDS: dict[str, Callable[[dict[str, Any]], Registrar]] = {
