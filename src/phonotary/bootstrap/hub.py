@@ -181,6 +181,7 @@ class Hub:
         )
         self.names = CallerNames(self.settings, self.database, self.clock, self.voice.standings)
         self.voice.name_of = self.names.dips.name_of
+        self.voice.dips = self.names.dips
         self.worker.registering = self.names.registering
         self.database.listeners.append(lambda subjects: self.worker.wake())
         stir_door = stir_v1.doors(

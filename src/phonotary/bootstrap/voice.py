@@ -10,12 +10,14 @@ from typing import Any
 from phonotary import report
 from phonotary.access.accounts import Account
 from phonotary.bootstrap.credentials import Credentials
+from phonotary.bootstrap.dipping import Dips
 from phonotary.bootstrap.rehearsal import Rehearsal
 from phonotary.bootstrap.sealing import AuthenticationService
 from phonotary.bootstrap.standing import Standings
 from phonotary.bootstrap.trusting import TrustFiles
 from phonotary.bootstrap.verifying import VerificationService
 from phonotary.clock import Clock
+from phonotary.cnam.dips import Status
 from phonotary.config import Settings
 from phonotary.config import Trunk as TrunkSettings
 from phonotary.errors import Reason, Refused
@@ -111,6 +113,8 @@ class Voice:
         self._sip: Server | None = None
         self.name_of: Callable[[str], str | None] = lambda number: None
         """The registered name of a number, shown beside a call that is verified."""
+        self.dips: Dips | None = None
+        """What trunks of role NAME are told from."""
 
     @property
     def sip_port(self) -> int | None:
@@ -132,6 +136,7 @@ class Voice:
             verify_now=self.verification.verify_now,
             verify=self.verification.verify,
             name_of=self.name_of,
+            dip=self._dip,
             policy=Policy(unsigned=Then(settings.sip_unsigned), failed=Then(settings.sip_failed)),
         )
         try:
@@ -199,6 +204,17 @@ class Voice:
 
     def _owner_of(self, account_sid: str) -> str | None:
         return self._database.read(lambda store: store.owner_of(account_sid))
+
+    def _dip(self, number: str, account_sid: str) -> tuple[str | None, bool]:
+        """A counted dip of the account's. Over its quota, and where the name cannot be known, there
+        is none: the call goes on."""
+        if self.dips is None:
+            return None, False
+        try:
+            told = self.dips.now(number, self.dips.account(account_sid))
+        except Refused:
+            return None, False
+        return told.name, told.status is Status.PRIVATE
 
     def _remember(self, call: CallToVerify, verdict: Verdict, door: str, source: str) -> None:
         self.ledger.append(_verified(call, verdict, door, source, self._clock.wall()))

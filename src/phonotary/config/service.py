@@ -225,7 +225,7 @@ _SHAPES: dict[str, Callable[[Any], Any]] = {
     "accounts": _accounts,
     "account_sid": _account,
     "networks": _texts,
-    "role": _one_of("authenticate", "verify", "both", "diverting"),
+    "role": _one_of("authenticate", "verify", "both", "diverting", "name"),
     "attest": _one_of("A", "B", "C"),
     "trusted": _truth,
     "key_file": lambda value: Path(_text_of(value)),

@@ -53,6 +53,8 @@ class Policy:
     """Bytes of all responses that are kept; a usual one has 1 kB, none has more than 32 kB."""
     in_flight: int = 256
     """Verifications that wait for a credential at one time; the next is answered 503."""
+    notices: int = 1_024
+    """NOTIFYs over UDP that wait to be answered at one time; a SUBSCRIBE beyond is answered 503."""
     strangers: int = 10
     """Messages a second from addresses of no trunk that are looked at; all others are dropped
     unread."""

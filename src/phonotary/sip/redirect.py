@@ -16,7 +16,7 @@ from phonotary.clock import Instant
 from phonotary.shaken.signing import CallToSign, SignedCall
 from phonotary.shaken.verdicts import Verdict
 from phonotary.shaken.verification import CallToVerify
-from phonotary.sip import addresses, messages
+from phonotary.sip import addresses, calling_name, messages
 from phonotary.sip.answers import (
     UNAVAILABLE,
     Answer,
@@ -29,6 +29,7 @@ from phonotary.sip.answers import (
     unsigned,
     verified,
 )
+from phonotary.sip.calling_name import Named, Notice
 from phonotary.sip.calls import Call, read_call
 from phonotary.sip.kept import Kept, Reply
 from phonotary.sip.messages import Malformed, Request, Unwritable, respond, returned_via
@@ -61,28 +62,36 @@ class Redirect:
         verify_now: Callable[[CallToVerify, str, str], Verdict | None],
         verify: Callable[[CallToVerify, str, str], Awaitable[Verdict]],
         name_of: Callable[[str], str | None] = lambda number: None,
+        dip: Callable[[str, str], Named] = lambda number, account_sid: (None, False),
         policy: Policy | None = None,
     ) -> None:
         """``now`` is real time in seconds. ``sign`` and ``verify_now`` do not wait; ``verify_now``
         gives None when ``verify`` has to fetch something first; both take the call, the door's
         name and the source address. ``name_of`` takes ``+`` and
-        digits and gives the name to show for a verified caller."""
+        digits and gives the name to show for a verified caller. ``dip`` takes a number as written
+        and the account that asks, who may be counted: it is what a trunk of role NAME is told."""
         self._trunks = Trunks(trunks)
         self._now = now
         self._sign = sign
         self._verify_now = verify_now
         self._verify = verify
         self._name_of = name_of
+        self._dip = dip
         self._policy = policy or Policy()
         self._kept = Kept(self._policy.kept, self._policy.kept_bytes)
         self._in_flight = 0
+        self._notices = 0
+        self.port = 5060
+        """The port that this door is reached at; the server that opens it says so."""
         self._strangers = (0, 0)
 
     def knows(self, host: str) -> bool:
         """Whether the address belongs to a trunk."""
         return self._trunks.of(host) is not None
 
-    def answer(self, data: bytes, host: str, port: int) -> Reply | Pending | None:
+    def answer(
+        self, data: bytes, host: str, port: int, transport: str = "UDP"
+    ) -> Reply | Pending | Notice | None:
         """The response to one whole message from ``host`` and ``port``.
 
         None: there is nothing to say (an ACK, a response, noise).
@@ -103,13 +112,15 @@ class Redirect:
                 response = respond(request, 403, via)
                 return (response, back) if len(response) <= len(data) else None
             if request.method == "INVITE":
-                return self._invite(request, via, back, trunk, host)
-            return respond(request, *self._other(request, via, host)), back
+                return self._invite(request, data, via, back, trunk, host)
+            if request.method == "SUBSCRIBE" and trunk.role is Role.NAME:
+                return self._subscribe(request, data, via, back, trunk, host, transport)
+            return respond(request, *self._other(request, via, trunk, host)), back
         except Malformed as bad:
             return self._malformed(bad, host, port) if trunk else None
 
     def _invite(
-        self, request: Request, via: str, back: int, trunk: Trunk, host: str
+        self, request: Request, data: bytes, via: str, back: int, trunk: Trunk, host: str
     ) -> Reply | Pending | None:
         key, now = _key(request, host, request.cseq), self._now()
         self._kept.forget(now)
@@ -119,7 +130,12 @@ class Redirect:
         if wrong:
             return respond(request, wrong[0], via, *wrong[1:]), back
         call = read_call(request, trunk, host, now)
-        answer = self._decide(request, call, trunk)
+        if trunk.role is Role.NAME:
+            named = self._named(call.orig, data, trunk)
+            return self._finish(
+                calling_name.redirected(call, named[0]), request, via, back, key, now
+            )
+        answer = self._decide(call, trunk)
         if isinstance(answer, CallToVerify):
             return self._wait(answer, request, call, via, back, key)
         return self._finish(answer, request, via, back, key, now)
@@ -138,9 +154,7 @@ class Redirect:
         try:
             response = respond(request, status, via, *lines)
         except Unwritable as fault:
-            _log.error("an answer was not fit to be written", exc_info=fault)
-            status, lines = UNAVAILABLE
-            response = respond(request, status, via, *lines)
+            status, response = 503, self._unwritable(fault, request, via)
         reply = (response, back)
         if status == 503:
             self._kept.drop(key)
@@ -148,7 +162,12 @@ class Redirect:
             self._kept.put(key, reply, now)
         return reply
 
-    def _decide(self, request: Request, call: Call, trunk: Trunk) -> Answer | CallToVerify:
+    def _unwritable(self, fault: Unwritable, request: Request, via: str) -> bytes:
+        _log.error("an answer was not fit to be written", exc_info=fault)
+        status, lines = UNAVAILABLE
+        return respond(request, status, via, *lines)
+
+    def _decide(self, call: Call, trunk: Trunk) -> Answer | CallToVerify:
         """The answer, or what has to be verified with a credential that is not here yet."""
         carried = call.identities
         if trunk.role is Role.VERIFY or (trunk.role is Role.BOTH and carried):
@@ -203,6 +222,58 @@ class Redirect:
             _log.error("verification failed", exc_info=fault)
         return answer
 
+    def _subscribe(
+        self,
+        request: Request,
+        data: bytes,
+        via: str,
+        back: int,
+        trunk: Trunk,
+        host: str,
+        transport: str,
+    ) -> Reply | Notice | None:
+        key, now = _key(request, host, request.cseq), self._now()
+        self._kept.forget(now)
+        if key in self._kept:
+            # The NOTIFY is sent again by itself, until it is answered.
+            return self._kept.get(key)
+        wrong = _unfit(request) or _leads_nowhere(request)
+        at = calling_name.place(request, transport, self.port)
+        if wrong or at is None:
+            status, *lines = wrong or (416,)
+            return respond(request, status, via, *lines), back
+        asked = calling_name.read(request, data)
+        if asked is None:
+            return calling_name.bad_event(request, via), back
+        if self._notices >= self._policy.notices:
+            lines = ["Retry-After: 1", "X-Phonotary-Reason: busy"]
+            return respond(request, 503, via, *lines), back
+        named = self._named(asked.caller.number, data, trunk)
+        try:
+            reply = calling_name.accepted(request, via, asked, at), back
+            notify = calling_name.notify(request, reply[0], asked, named, at, key)
+        except Unwritable as fault:
+            return self._unwritable(fault, request, via), back
+        self._kept.put(key, reply, now)
+        self._notices += 1
+        return Notice(reply, notify, key, self._noticed)
+
+    def _noticed(self) -> None:
+        self._notices -= 1
+
+    def _named(self, number: str | None, data: bytes, trunk: Trunk) -> Named:
+        """What the trunk is told. Raises nothing: a call goes on without a name."""
+        if number is None:
+            return None, False
+        try:
+            if calling_name.asks_privacy(data):
+                return None, True
+            name, private = self._dip(number, trunk.account_sid)
+            return (None if private else name), private
+        except Exception as fault:
+            _log.error("a name could not be looked up", exc_info=fault)
+            return None, False
+
     def _wait(
         self,
         wanted: CallToVerify,
@@ -232,8 +303,8 @@ class Redirect:
 
         return Pending(judge, settle)
 
-    def _other(self, request: Request, via: str, host: str) -> tuple[Any, ...]:
-        """Status, Via and lines for every method but INVITE and ACK."""
+    def _other(self, request: Request, via: str, trunk: Trunk, host: str) -> tuple[Any, ...]:
+        """Status, Via and lines for every method but INVITE, ACK and a SUBSCRIBE for a name."""
         if request.method == "CANCEL":
             # Our answers are final at once, so a CANCEL finds nothing to stop (section 9.2).
             invite = request.cseq.replace("CANCEL", "INVITE")
@@ -241,9 +312,11 @@ class Redirect:
         wrong = _unfit(request)
         if wrong:
             return wrong[0], via, *wrong[1:]
-        if request.method == "OPTIONS":
-            return 200, via, _ALLOW
-        return 405, via, _ALLOW
+        if trunk.role is Role.NAME:
+            lines: tuple[str, ...] = (calling_name.ALLOW, calling_name.ALLOW_EVENTS)
+        else:
+            lines = (_ALLOW,)
+        return (200 if request.method == "OPTIONS" else 405), via, *lines
 
     def _has_time_for(self, host: str) -> bool:
         """Whether a stranger's message is looked at: a few a second are, whoever they are from.

@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any, cast
 
+from phonotary.sip import calling_name
+from phonotary.sip.calling_name import Notice
 from phonotary.sip.kept import Reply
 from phonotary.sip.messages import MAX_MESSAGE, Malformed, frame
 from phonotary.sip.redirect import Pending, Redirect
@@ -25,7 +27,7 @@ _FAREWELL = 1.0
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """The bounds of the TCP side."""
+    """The bounds of the TCP side, and the pace of what is sent again by UDP."""
 
     connections: int = 1024
     pipelined: int = 64
@@ -34,6 +36,8 @@ class Limits:
     """Seconds without a byte after which a connection is closed."""
     unread: int = 262_144
     """Bytes of responses that a peer may leave unread."""
+    t1: float = 0.5
+    """Seconds: RFC 3261's estimate of a round trip, by which a NOTIFY is sent again."""
 
 
 class Server:
@@ -47,7 +51,9 @@ class Server:
         self._tcp: asyncio.Server | None = None
         self.limits = limits
         self.connections: set[_Connection] = set()
+        self._notices: dict[bytes, tuple[str, asyncio.Task[None]]] = {}
         self.port: int = udp.getsockname()[1]
+        redirect.port = self.port
 
     def start(self, tcp: asyncio.Server) -> None:
         self._tcp = tcp
@@ -85,6 +91,40 @@ class Server:
         task.add_done_callback(done)
         return task
 
+    def _notify(self, source: Any, notice: Notice) -> None:
+        """Answer a SUBSCRIBE, and send the NOTIFY to the same address until it is answered."""
+        self._send(source, notice.reply)
+
+        def done(task: asyncio.Task[None]) -> None:
+            self._waiting.discard(task)
+            if self._notices.get(notice.key) == (source[0], task):
+                del self._notices[notice.key]
+            notice.settle()
+
+        task = self._loop.create_task(self._repeat(source, (notice.notify, notice.reply[1])))
+        self._notices[notice.key] = source[0], task
+        self._waiting.add(task)
+        task.add_done_callback(done)
+
+    async def _repeat(self, source: Any, request: Reply) -> None:
+        """RFC 3261 section 17.1.2.2: after T1, then twice as long up to T2, 64*T1 in all."""
+        t1 = self.limits.t1
+        wait, left = t1, 64 * t1
+        while left > 0:
+            self._send(source, request)
+            await asyncio.sleep(min(wait, left))
+            wait, left = min(2 * wait, 8 * t1), left - wait
+
+    def _heard(self, data: bytes, host: str) -> None:
+        """A response: the NOTIFY that it answers is not sent again."""
+        key = calling_name.heard(data)
+        if key is None or key not in self._notices:
+            return
+        told, task = self._notices[key]
+        # Anybody could write a branch; only who was told has heard.
+        if told == host:
+            task.cancel()
+
     def _readable(self) -> None:
         udp, answer = self._udp, self._redirect.answer
         for _ in range(_TURN):
@@ -93,6 +133,9 @@ class Server:
             except OSError:
                 # Nothing is left; or an ICMP error of an earlier response, which ends the turn.
                 return
+            if self._notices and data[:8] == b"SIP/2.0 ":
+                self._heard(data, source[0])
+                continue
             try:
                 reply = answer(data, source[0], source[1])
             except Exception as fault:
@@ -103,6 +146,8 @@ class Server:
                 continue
             if isinstance(reply, Pending):
                 self.later(reply, partial(self._send, source))
+            elif isinstance(reply, Notice):
+                self._notify(source, reply)
             else:
                 self._send(source, reply)
 
@@ -202,12 +247,18 @@ class _Connection(asyncio.Protocol):
 
     def _answer(self, data: bytes) -> None:
         try:
-            reply = self._redirect.answer(data, self._peer[0], self._peer[1])
+            reply = self._redirect.answer(data, self._peer[0], self._peer[1], "TCP")
         except Exception as fault:
             # A proxy sends all its calls by one connection, and the others have done nothing.
             _log.error("a request was not answered", exc_info=fault)
             return
         if reply is None:
+            return
+        if isinstance(reply, Notice):
+            # A stream loses nothing, so it is sent once and its answer is not waited for.
+            reply.settle()
+            self._write(reply.reply)
+            self._write((reply.notify, 0))
             return
         if not isinstance(reply, Pending):
             self._write(reply)

@@ -17,7 +17,7 @@ _REMEMBERED = 4096
 
 
 class Role(StrEnum):
-    """What is done for a trunk's INVITEs."""
+    """What is done for a trunk's requests."""
 
     AUTHENTICATE = auto()
     """Its calls are signed; those that carry an Identity already go on as they are."""
@@ -28,6 +28,8 @@ class Role(StrEnum):
     are the account's own."""
     DIVERTING = auto()
     """Calls that it sends on to another number get a further Identity, a ``div`` (RFC 8946)."""
+    NAME = auto()
+    """It is told the registered name of the caller, by 302 or by NOTIFY; nothing is signed."""
 
 
 @dataclass(frozen=True, slots=True)
