@@ -288,9 +288,7 @@ def test_a_lifetime_is_what_the_headers_say(headers: dict[str, str], seconds: in
     assert lifetime(headers) == seconds
 
 
-@pytest.mark.parametrize(
-    "host", ["xn--zz.evil.example", "xn--.evil.example"]
-)
+@pytest.mark.parametrize("host", ["xn--zz.evil.example", "xn--.evil.example"])
 def test_a_name_that_dns_cannot_hold_is_no_address(host: str) -> None:
     async def run() -> None:
         async def anywhere(host: str, port: int) -> list[str]:

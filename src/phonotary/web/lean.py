@@ -36,9 +36,7 @@ _Asked = tuple[str, str, dict[bytes, bytes], bytes, str]
 _CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 
 
-def protocol(
-    door: Door, prefixes: tuple[str, ...] = ("/stir/v1/",)
-) -> type[HttpToolsProtocol]:
+def protocol(door: Door, prefixes: tuple[str, ...] = ("/stir/v1/",)) -> type[HttpToolsProtocol]:
     """What ``uvicorn.Config(http=…)`` takes: a protocol that asks ``door`` for all paths that begin
     with one of ``prefixes``.
 
