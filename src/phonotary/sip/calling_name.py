@@ -20,9 +20,9 @@ from phonotary.sip.messages import (
     Malformed,
     Request,
     Unwritable,
-    _writable,
     quoted,
     respond,
+    writable,
 )
 
 PACKAGE = "calling-name"
@@ -125,7 +125,7 @@ def read(request: Request, data: bytes) -> Subscription | None:
     marked = _ID.search(events[0])
     routes = tuple(headers.get("record-route", ()))
     lines = [f"Route: {one}" for one in routes]
-    if sum(map(len, routes)) > MAX_VALUE or not all(map(_writable, lines)):
+    if sum(map(len, routes)) > MAX_VALUE or not all(map(writable, lines)):
         raise Malformed("Record-Route is too long, or not fit to be written back", request)
     return Subscription(
         event=f"{PACKAGE};id={marked[1]}" if marked else PACKAGE,
@@ -150,13 +150,6 @@ def accepted(request: Request, via: str, asked: Subscription, at: Place) -> byte
     return respond(request, 200, via, *routes, f"Contact: {at.contact}", "Expires: 0")
 
 
-def bad_event(request: Request, via: str) -> bytes:
-    """489 (RFC 6665 section 7.3.2), which belongs to subscriptions and so is no reason elsewhere:
-    written as any response is, then given its own first line."""
-    _, _, rest = respond(request, 400, via, ALLOW_EVENTS).partition(b"\r\n")
-    return b"SIP/2.0 489 Bad Event\r\n" + rest
-
-
 def notify(
     request: Request, answer: bytes, asked: Subscription, named: Named, at: Place, key: bytes
 ) -> bytes:
@@ -179,7 +172,7 @@ def notify(
         f"Content-Type: {_MEDIA_TYPE}",
         f"Content-Length: {len(body)}",
     )
-    if not all(map(_writable, lines)):
+    if not all(map(writable, lines)):
         raise Unwritable("a line is not fit to be written")
     # These are copied as they came, byte for byte, as in every response.
     copied = f"\r\nFrom: {to}\r\nTo: {request.from_}\r\nCall-ID: {request.call_id}\r\n\r\n"
@@ -203,7 +196,7 @@ def _body(caller: Address, named: Named) -> bytes:
         f"Calling-Name: {shown}<{_plain(caller)}>",
         f"Presentation-Indicator: {'restricted' if private else 'allowed'}",
     )
-    if not all(map(_writable, lines)):
+    if not all(map(writable, lines)):
         raise Unwritable("a line is not fit to be written")
     return "".join(f"{line}\r\n" for line in lines).encode()
 

@@ -95,6 +95,7 @@ REASONS = {
     420: "Bad Extension",
     481: "Call/Transaction Does Not Exist",
     483: "Too Many Hops",
+    489: "Bad Event",
     503: "Service Unavailable",
     505: "Version Not Supported",
     603: "Decline",
@@ -206,7 +207,7 @@ def respond(request: Request, status: int, via: str, *more: str) -> bytes:
     holds a control character, or holds anything beyond ASCII outside a quoted-string.
     """
     for line in more:
-        if not _writable(line):
+        if not writable(line):
             raise Unwritable("a line is not fit to be written")
     to = request.to
     if not request.in_dialog:
@@ -257,7 +258,7 @@ def quoted(text: str) -> str:
     return f'"{escaped}"'
 
 
-def _writable(line: str) -> bool:
+def writable(line: str) -> bool:
     return (
         0 < len(line) <= MAX_LINE
         and line.isprintable()

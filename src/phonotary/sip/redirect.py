@@ -244,7 +244,7 @@ class Redirect:
             return respond(request, status, via, *lines), back
         asked = calling_name.read(request, data)
         if asked is None:
-            return calling_name.bad_event(request, via), back
+            return respond(request, 489, via, calling_name.ALLOW_EVENTS), back
         if self._notices >= self._policy.notices:
             lines = ["Retry-After: 1", "X-Phonotary-Reason: busy"]
             return respond(request, 503, via, *lines), back
