@@ -1,7 +1,8 @@
 """How long a client may take to say what it wants, and how many may be there at one time.
 
 uvicorn waits for a first request without end, and for one that has begun as well. Whoever opens
-connections and says nothing, or a letter a minute, would hold them all.
+connections and says nothing, or a letter a minute, would hold them all. No timer is set for each
+request, for that would cost as much as reading it: one look now and then goes over all connections.
 """
 
 from __future__ import annotations
@@ -12,7 +13,11 @@ from typing import Any
 CONNECTIONS = 4_096
 """Of one process; what comes beyond is closed at once."""
 HEAD_SECONDS = 15.0
-"""From the connection, or from a request's first byte, to the end of its head."""
+"""From the connection, or from a request's first byte, to the end of its head; a quarter more where
+it falls between two looks."""
+
+# Servers whose connections are looked at, by the identity of their set of them.
+_looked_at: set[int] = set()
 
 
 class Patience:
@@ -21,35 +26,41 @@ class Patience:
     transport: Any
     loop: asyncio.AbstractEventLoop
     connections: set[Any]
-    _too_slow: asyncio.TimerHandle | None = None
+    in_head_since: float | None = None
+    """The loop's time; None while nothing is waited for."""
 
     def connection_made(self, transport: Any) -> None:
         super().connection_made(transport)  # type: ignore[misc]
         if len(self.connections) > CONNECTIONS:
             transport.abort()
-        else:
-            self._wait()
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        self._heard()
-        super().connection_lost(exc)  # type: ignore[misc]
+            return
+        self.in_head_since = self.loop.time()
+        if id(self.connections) not in _looked_at:
+            _looked_at.add(id(self.connections))
+            _look_later(self.loop, self.connections)
 
     def on_message_begin(self) -> None:
-        if self._too_slow is None:
-            self._wait()
+        if self.in_head_since is None:
+            self.in_head_since = self.loop.time()
         super().on_message_begin()  # type: ignore[misc]
 
     def on_headers_complete(self) -> None:
-        self._heard()
+        self.in_head_since = None
         super().on_headers_complete()  # type: ignore[misc]
 
-    def _wait(self) -> None:
-        self._too_slow = self.loop.call_later(HEAD_SECONDS, self._give_up)
 
-    def _heard(self) -> None:
-        if self._too_slow is not None:
-            self._too_slow.cancel()
-            self._too_slow = None
+def _look_later(loop: asyncio.AbstractEventLoop, connections: set[Any]) -> None:
+    loop.call_later(HEAD_SECONDS / 4, _look, loop, connections)
 
-    def _give_up(self) -> None:
-        self.transport.close()
+
+def _look(loop: asyncio.AbstractEventLoop, connections: set[Any]) -> None:
+    """Once for all connections of a server, as long as there are any."""
+    patient_until = loop.time() - HEAD_SECONDS
+    for one in tuple(connections):
+        since = getattr(one, "in_head_since", None)
+        if since is not None and since < patient_until:
+            one.transport.close()
+    if connections:
+        _look_later(loop, connections)
+    else:
+        _looked_at.discard(id(connections))
