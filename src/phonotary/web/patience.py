@@ -9,6 +9,9 @@ from __future__ import annotations
 
 import asyncio
 from typing import Any
+from weakref import WeakSet
+
+from uvicorn.server import ServerState
 
 CONNECTIONS = 4_096
 """Of one process; what comes beyond is closed at once."""
@@ -16,8 +19,8 @@ HEAD_SECONDS = 15.0
 """From the connection, or from a request's first byte, to the end of its head; a quarter more where
 it falls between two looks."""
 
-# Servers whose connections are looked at, by the identity of their set of them.
-_looked_at: set[int] = set()
+# The servers whose connections are looked at.
+_looked_at: WeakSet[ServerState] = WeakSet()
 
 
 class Patience:
@@ -26,6 +29,7 @@ class Patience:
     transport: Any
     loop: asyncio.AbstractEventLoop
     connections: set[Any]
+    server_state: ServerState
     in_head_since: float | None = None
     """The loop's time; None while nothing is waited for."""
 
@@ -35,9 +39,9 @@ class Patience:
             transport.abort()
             return
         self.in_head_since = self.loop.time()
-        if id(self.connections) not in _looked_at:
-            _looked_at.add(id(self.connections))
-            _look_later(self.loop, self.connections)
+        if self.server_state not in _looked_at:
+            _looked_at.add(self.server_state)
+            _look_later(self.loop, self.server_state)
 
     def on_message_begin(self) -> None:
         if self.in_head_since is None:
@@ -49,18 +53,18 @@ class Patience:
         super().on_headers_complete()  # type: ignore[misc]
 
 
-def _look_later(loop: asyncio.AbstractEventLoop, connections: set[Any]) -> None:
-    loop.call_later(HEAD_SECONDS / 4, _look, loop, connections)
+def _look_later(loop: asyncio.AbstractEventLoop, server: ServerState) -> None:
+    loop.call_later(HEAD_SECONDS / 4, _look, loop, server)
 
 
-def _look(loop: asyncio.AbstractEventLoop, connections: set[Any]) -> None:
+def _look(loop: asyncio.AbstractEventLoop, server: ServerState) -> None:
     """Once for all connections of a server, as long as there are any."""
     patient_until = loop.time() - HEAD_SECONDS
-    for one in tuple(connections):
+    for one in tuple(server.connections):
         since = getattr(one, "in_head_since", None)
         if since is not None and since < patient_until:
             one.transport.close()
-    if connections:
-        _look_later(loop, connections)
+    if server.connections:
+        _look_later(loop, server)
     else:
-        _looked_at.discard(id(connections))
+        _looked_at.discard(server)
