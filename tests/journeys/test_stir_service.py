@@ -367,3 +367,31 @@ def test_a_wrong_file_is_one_sentence(tmp_path: Path, workers: int) -> None:
     said = done.stderr.splitlines()
     assert 1 <= len(said) <= workers, done.stderr
     assert all(one.startswith("phonotary: The certificate cannot be used") for one in said)
+
+
+def test_whom_to_believe_is_fetched_from_the_sti_pa_or_left_as_it_is(
+    scene: Scene, tmp_path: Path
+) -> None:
+    base = scene.lab.ready["http"]
+    password, root = tmp_path / "password", tmp_path / "pa-root.pem"
+    password.write_text(scene.sandbox.auth[1])
+    root.write_bytes(got(f"{base}/certs/pa-root.pem"))
+    anchors, crl, issuer = (tmp_path / name for name in ("anchors.pem", "crl.der", "pa.pem"))
+
+    def fetched() -> Any:
+        return here(
+            *("cert", "trust", "--sti-pa", f"{base}/lab/sti-pa", "--user", scene.sandbox.auth[0]),
+            *("--password-file", str(password), "--root", str(root), "--anchors", str(anchors)),
+            *("--crl", str(crl), "--crl-issuer", str(issuer)),
+        )
+
+    done = fetched()
+    assert (done.exit_code, "1 CAs" in done.stdout) == (0, True), done.output
+    assert anchors.read_bytes() == got(f"{base}/certs/root.pem")
+    assert x509.load_der_x509_crl(crl.read_bytes()).issuer == (
+        x509.load_pem_x509_certificate(issuer.read_bytes()).subject
+    )
+    # Lists that somebody else has signed replace nothing.
+    root.write_bytes(got(f"{base}/certs/root.pem"))
+    crl.unlink()
+    assert (fetched().exit_code, crl.exists()) == (1, False)

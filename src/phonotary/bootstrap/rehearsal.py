@@ -24,6 +24,8 @@ SPC = "9999"
 """The sandbox's provider code; real ones are four characters of the same kind."""
 ROOT = "root.pem"
 """The name under which ``/certs/`` serves what a verifier of the sandbox's calls trusts."""
+PA_ROOT = "pa-root.pem"
+"""The same for whoever believes the STI-PA's lists: ``phonotary cert trust --root``."""
 
 _ORGANISATION = "phonotary sandbox"
 _CREDENTIAL, _BOOK = "stir_credential", "stir_laboratory"
@@ -71,6 +73,7 @@ class Rehearsal:
             _InSettings(database), origin, clock.wall(), members, chains=chains
         )
         chains[ROOT] = self.laboratory.root_pem
+        chains[PA_ROOT] = self.laboratory.pa_root_pem
         self._since: Instant = 0
         kept = self._kept()
         if kept is None:

@@ -220,17 +220,21 @@ def _authorities(
 
     if profile not in PROFILES:
         fail(f"the profile {profile} is none of {', '.join(PROFILES)}.")
-    password = content(password_file)[:_MAX_SECRET].decode(errors="replace").strip()
     return _Authorities(
         directory,
         sti_pa,
         user,
-        password,
+        secret_in(password_file),
         PROFILES[profile],
         ca_file,
         tuple(contact or ()),
         agree_terms,
     )
+
+
+def secret_in(file: Path) -> str:
+    """The password that a file holds alone."""
+    return content(file)[:_MAX_SECRET].decode(errors="replace").strip()
 
 
 def _key(reference: str) -> ec.EllipticCurvePrivateKey:

@@ -69,6 +69,8 @@ class CaList:
     sequence: int | None
     """Grows with each list; one lower than that held is an old list played again."""
     expires: Instant | None
+    signer: x509.Certificate
+    """The STI-PA's certificate, which signs the list of revocations as well."""
 
 
 def trust_list(
@@ -117,7 +119,8 @@ def ca_list(
     if expires is not None and now > expires:
         raise Untrusted(Defect.EXPIRED_CA_LIST, "The list of authorities has expired.")
     anchors, unusable = _certificates(payload.get("trustList"))
-    return CaList(anchors, unusable, _number(payload, "sequence"), expires)
+    signer = path[0].certificate
+    return CaList(anchors, unusable, _number(payload, "sequence"), expires, signer)
 
 
 def _header(signed: str) -> dict[str, object]:
