@@ -80,6 +80,8 @@ def test_three_settings_are_one_provider_for_every_account() -> None:
         ("stir_origid = 'mine'", "mine"),
         ("stir_crl_required = 'maybe'", "maybe"),
         ("stir_ledger_bound = 'much'", "much"),
+        ("stir_lab = 5", "5"),
+        ("stir_lab = 'http://127.0.0.1:8080/lab'", "origin"),
         ("stir_key = '/k'", "stir_chain"),
         (f"[[provider]]\naccounts = '{OWL}'", "list"),
         ("[[provider]]\naccounts = ['AC1']", "AC1"),
@@ -106,3 +108,9 @@ def test_an_empty_list_of_accounts_is_nobody_and_not_everybody(tmp_path: Path) -
     content = TWO_PROVIDERS.replace(f'["{OWL}"]', "[]")
     owl, _ = service.service(written(tmp_path, content), NOBODY).stir.providers
     assert owl.accounts == frozenset()
+
+
+@pytest.mark.parametrize("written_as", ["'http://a:1 http://b:2'", "['http://a:1', 'http://b:2']"])
+def test_origins_are_written_as_words_or_as_a_list(tmp_path: Path, written_as: str) -> None:
+    settings = service.service(written(tmp_path, f"stir_lab = {written_as}"), NOBODY)
+    assert settings.stir.lab == {"http://a:1", "http://b:2"}

@@ -88,7 +88,7 @@ def test_explain_says_what_stands_between_a_number_and_its_a(tmp_path: Path) -> 
     ("arguments", "status", "sentence"),
     [
         (("explain", "12"), 1, "not a telephone number"),
-        (("explain", "+14152360100", "--data", "/nowhere/at/all"), 2, "there is no hub"),
+        (("explain", "+14152360100", "--data", "/nowhere/at/all"), 2, "holds no hub"),
     ],
 )
 def test_explain_refuses_in_one_sentence(

@@ -146,7 +146,14 @@ class _Pair:
 
     def _publish(self, credential: SigningCredential, chain: bytes) -> None:
         for finding in lint.lint(chain, self._now()):
-            _log().warning("certificate lint", provider=self.files.name, finding=str(finding))
+            _log().warning(
+                "certificate lint",
+                provider=self.files.name,
+                finding=finding.name,
+                sentence=finding.sentence,
+                severity=str(finding.severity),
+                source=finding.source,
+            )
         self._chains[f"{credential.fingerprint}.pem"] = chain
 
 

@@ -26,22 +26,27 @@ def _group() -> None:
     """Without it typer would make the one command of the group the group itself."""
 
 
+def url_of(data: Path | None) -> str:
+    """Where the hub's database is: as the environment says, else the file in the data directory.
+    Exit 2 when there is none, for opening it would make one, or two: one of them is a sandbox's."""
+    url = config.database_url()
+    if url is not None:
+        return url
+    directory = data or config.default_data_directory()
+    found = [name for name in ("phonotary.db", "service.db") if (directory / name).exists()]
+    if len(found) != 1:
+        what = "two hubs; set PHONOTARY_DATABASE_URL to one" if found else "no hub; give --data"
+        typer.echo(f"phonotary: {directory} holds {what}.", err=True)
+        raise typer.Exit(2)
+    return f"sqlite:///{directory / found[0]}"
+
+
 @contextmanager
 def database_of(data: Path | None) -> Iterator[Database]:
-    """The hub's database: the one of the environment, else the file in the data directory. Exit 2
-    when there is none, for opening it would make one, or two, for one of them is a sandbox's."""
+    """That database, open."""
     from phonotary.storage.database import Database
 
-    url = config.database_url()
-    if url is None:
-        directory = data or config.default_data_directory()
-        found = [name for name in ("phonotary.db", "service.db") if (directory / name).exists()]
-        if len(found) != 1:
-            what = "two hubs; set PHONOTARY_DATABASE_URL to one" if found else "no hub; give --data"
-            typer.echo(f"phonotary: {directory} holds {what}.", err=True)
-            raise typer.Exit(2)
-        url = f"sqlite:///{directory / found[0]}"
-    database = Database(url)
+    database = Database(url_of(data))
     try:
         yield database
     finally:

@@ -9,6 +9,7 @@ from typing import Annotated, TypeVar
 import typer
 
 from phonotary import config
+from phonotary.cli.audit import url_of
 
 T = TypeVar("T")
 
@@ -35,16 +36,8 @@ def explain(
     carrier = _one_of(CARRIERS, at, "carrier") if at is not None else None
     called = _one_of({each.value: each for each in Line}, line, "line")
     phone = Phone(carrier, called, opted_in) if carrier is not None else None
-    url = config.database_url()
+    url = url_of(data)
     directory = data or config.default_data_directory()
-    if url is None:
-        if not (directory / "phonotary.db").exists():
-            typer.echo(
-                f"phonotary: there is no hub in {directory}; give --data, or start one with up.",
-                err=True,
-            )
-            raise typer.Exit(2)
-        url = config.sqlite_url(directory)
     for told in lines(url, number, account, phone, directory):
         typer.echo(told)
 

@@ -50,8 +50,12 @@ def _yes(text: str) -> bool:
     return text.lower() == "true"
 
 
-def _words(text: str) -> frozenset[str]:
-    return frozenset(text.replace(",", " ").split())
+def _origins(text: str) -> frozenset[str]:
+    found = frozenset(text.replace(",", " ").split())
+    for each in found:
+        if not re.fullmatch("https?://[^/]+", each):
+            raise ValueError(f"{each} is no origin; write it as http://127.0.0.1:8080")
+    return found
 
 
 def _one_of(*words: str) -> Callable[[str], str]:
@@ -80,7 +84,7 @@ _STIR: dict[str, Callable[[str], Any]] = {
     "STIR_CRL": Path,
     "STIR_CRL_ISSUER": Path,
     "STIR_CRL_REQUIRED": _yes,
-    "STIR_LAB": _words,
+    "STIR_LAB": _origins,
     "STIR_ORIGID": _one_of("as-given", "per-call", "per-customer"),
     "STIR_DETERMINISTIC": _yes,
     "STIR_RCD": _yes,
@@ -152,6 +156,11 @@ def _database(row: Any) -> dict[str, Any]:
 
 
 def _text(value: Any) -> str:
+    """A TOML value as the environment would have it: lists are words."""
+    if isinstance(value, list) and all(isinstance(one, str) for one in value):
+        return " ".join(value)
+    if isinstance(value, list | dict):
+        raise ValueError(f"{value!r} is neither a text, a number, true nor false")
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 
