@@ -34,6 +34,7 @@ conformance: setup $(TEST_PARTS) ## only the official clients and Twilio's OpenA
 bench: setup .make/clients .make/voice .make/bench ## measure phonotary beside its peers
 	$(PYTHON) -m benchmarks
 	$(PYTHON) -m benchmarks.seal
+	$(PYTHON) -m benchmarks.dns
 
 docs: setup scripts/docs.py ## write the generated pages again
 	$(PYTHON) scripts/docs.py
