@@ -14,16 +14,13 @@ from phonotary.bootstrap.registering import Registering
 from phonotary.bootstrap.registrars import registrars
 from phonotary.bootstrap.standing import Standings
 from phonotary.clock import Clock
-from phonotary.cnam.clients import SANDBOX, Client, digest
+from phonotary.cnam.clients import LONGEST_KEY, SANDBOX, Client, digest
 from phonotary.config import DipClient, Settings, default_data_directory
 from phonotary.dns import server as dns
 from phonotary.dns.zone import DEFAULT_APEX, Absent
 from phonotary.errors import Reason, Refused
 from phonotary.storage.database import Database
 from phonotary.trusthub.filing import Vetting
-
-# What ``Clients.with_key`` takes.
-_LONGEST_KEY = 256
 
 
 class CallerNames:
@@ -124,9 +121,9 @@ def _client(given: DipClient) -> Client:
 def _key(file: Path) -> str:
     """Raises Refused for a file without a key: its client would be known by its network alone."""
     key = contents(file).decode("utf-8", "replace").strip()
-    if not key or len(key) > _LONGEST_KEY or not (key.isascii() and key.isprintable()):
+    if not key or len(key) > LONGEST_KEY or not (key.isascii() and key.isprintable()):
         raise Refused(
             Reason.INVALID_PARAMETER,
-            f"{file} does not hold one line with a key of {_LONGEST_KEY} ASCII characters at most",
+            f"{file} does not hold one line with a key of {LONGEST_KEY} ASCII characters at most",
         )
     return key

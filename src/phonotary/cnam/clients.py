@@ -16,6 +16,8 @@ DAY = 86_400
 MOST = 10_000
 """Clients of whom quotas and counts are held at once; accounts come and go among them."""
 _ADDRESSES = 16_384
+LONGEST_KEY = 256
+"""Characters of a client's key; a longer one is nobody's."""
 _KEYS = 4_096
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
@@ -94,7 +96,7 @@ class Clients:
     def with_key(self, key: str, user: str | None = None) -> Client | None:
         """Whose key it is; with ``user`` only if that is the client's own name."""
         found = self._by_key.get(key)
-        if found is None and len(key) <= 256:
+        if found is None and len(key) <= LONGEST_KEY:
             given = digest(key)
             held = self._by_digest.get(given)
             if held is not None and hmac.compare_digest(held.key_digest or "", given):

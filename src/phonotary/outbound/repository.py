@@ -22,12 +22,12 @@ from phonotary.shaken import chains, credential_url, paths
 from phonotary.shaken.chains import Untrusted, ValidChain
 from phonotary.shaken.trust import Trust
 from phonotary.shaken.verdicts import Unobtainable
+from phonotary.shaken.verification_credential import Credential
 
 CHAIN_TYPE = "application/pem-certificate-chain"
 TN_LIST_TYPE = "application/tnauthlist"
 _BEGIN = b"-----BEGIN CERTIFICATE-----"
 _PEM = re.compile(rb"-----BEGIN CERTIFICATE-----[^-]{1,32768}-----END CERTIFICATE-----")
-Credential = ValidChain | Unobtainable | Untrusted
 
 
 @dataclass(frozen=True, slots=True)
