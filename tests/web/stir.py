@@ -212,6 +212,7 @@ def over_lean(
         wire, protocol = Wire(), lean_protocol(door)
         protocol.connection_made(wire)
         protocol.data_received(request)
+        await asyncio.sleep(0)
         while protocol.tasks:
             await asyncio.gather(*protocol.tasks)
         protocol.connection_lost(None)

@@ -126,30 +126,35 @@ class Server:
             task.cancel()
 
     def _readable(self) -> None:
-        udp, answer = self._udp, self._redirect.answer
-        for _ in range(_TURN):
-            try:
-                data, source = udp.recvfrom(MAX_MESSAGE)
-            except OSError:
-                # Nothing is left; or an ICMP error of an earlier response, which ends the turn.
-                return
+        """Work through all that has come and only then send, as :mod:`phonotary.web.turns` says why."""
+        replies = []
+        for data, source in self._received():
             if self._notices and data[:8] == b"SIP/2.0 ":
                 self._heard(data, source[0])
                 continue
             try:
-                reply = answer(data, source[0], source[1])
+                reply = self._redirect.answer(data, source[0], source[1])
             except Exception as fault:
                 # One datagram must not end the door for all others.
                 _log.error("a request was not answered", exc_info=fault)
-                continue
-            if reply is None:
                 continue
             if isinstance(reply, Pending):
                 self.later(reply, partial(self._send, source))
             elif isinstance(reply, Notice):
                 self._notify(source, reply)
-            else:
-                self._send(source, reply)
+            elif reply is not None:
+                replies.append((source, reply))
+        for source, reply in replies:
+            self._send(source, reply)
+
+    def _received(self) -> list[tuple[bytes, Any]]:
+        """The datagrams of one turn."""
+        came = []
+        # Nothing is left; or an ICMP error of an earlier response, which ends the turn.
+        with contextlib.suppress(OSError):
+            for _ in range(_TURN):
+                came.append(self._udp.recvfrom(MAX_MESSAGE))
+        return came
 
     def _send(self, source: Any, reply: Reply) -> None:
         """The response goes to the address that asked. A full buffer or an unreachable peer loses

@@ -2,7 +2,8 @@
 
 For a request under the prefix there is no scope, no task and no cycle: its parts are collected,
 the door is called when it is complete, and one piece of bytes goes back. Every other request on
-the same connection is uvicorn's, untouched, and so are its timers and its shutdown.
+the same connection is uvicorn's, untouched, and so are its timers and its shutdown. What all
+connections bring in one turn of the loop is read in one stretch (:mod:`phonotary.web.turns`).
 
 What cannot be answered at once (an answer that must be waited for, a request behind another one, a
 client that does not read) takes the place of a cycle in uvicorn's own pipeline, so that answers of
@@ -19,6 +20,7 @@ from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
 from phonotary.web.patience import Patience
 from phonotary.web.stir_v1.answers import MAX_BODY, Answer, Door
+from phonotary.web.turns import Turns
 
 MAX_HEAD = 65_536
 """Bytes that a request's line and headers may need after the first piece that was read of them."""
@@ -33,6 +35,8 @@ _READ = frozenset(
 )
 _Asked = tuple[str, str, dict[bytes, bytes], bytes, str]
 """What a door is called with."""
+# Bytes of answers of one connection that are sent without waiting for the end of the turn.
+_MANY = 65_536
 _CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 
 
@@ -43,15 +47,20 @@ def protocol(door: Door, prefixes: tuple[str, ...] = ("/stir/v1/",)) -> type[Htt
     Headers that come twice reach the door joined with a comma; it never sees more of a body than
     MAX_BODY. The client's address is the connection's: no header is believed about it.
     """
-    parts = {"_door": staticmethod(door), "_prefixes": tuple(each.encode() for each in prefixes)}
+    parts = {
+        "_door": staticmethod(door),
+        "_prefixes": tuple(each.encode() for each in prefixes),
+        "_turns": Turns(_LeanProtocol.read, _LeanProtocol.send),
+    }
     return type("LeanProtocol", (Patience, _LeanProtocol), parts)
 
 
 class _Request:
     """A request of the door that waits, in the guise of uvicorn's RequestResponseCycle."""
 
-    def __init__(self, asked: _Asked, keep_alive: bool) -> None:
+    def __init__(self, asked: _Asked | None, keep_alive: bool) -> None:
         self.asked = asked
+        """None once it is answered."""
         self.keep_alive = keep_alive
         self.response_complete = False
         self.disconnected = False
@@ -63,9 +72,14 @@ class _LeanProtocol(HttpToolsProtocol):
 
     _door: Callable[..., Answer | Awaitable[Answer]]
     _prefixes: tuple[bytes, ...]
+    _turns: Turns[_LeanProtocol]
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        self._came = b""
+        """What was received in this turn of the loop."""
+        self._answers = b""
+        """What is to be sent at the end of it."""
         self._source = ""
         self._lean = False
         """Whether the message that is being read is the door's."""
@@ -94,12 +108,30 @@ class _LeanProtocol(HttpToolsProtocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         super().connection_lost(exc)
+        self._came = self._answers = b""
         self._open = False
         self.pipeline.clear()
         if self._watch is not None:
             self._watch.cancel()
 
     def data_received(self, data: bytes) -> None:
+        if self._came:
+            self._came += data
+        else:
+            self._came = data
+            self._turns.add(self)
+
+    def eof_received(self) -> None:
+        # The connection is closed for writing after this, and the answer must leave before.
+        self.read()
+        self.send()
+        super().eof_received()
+
+    def read(self) -> None:
+        """Read what was received in this turn."""
+        data, self._came = self._came, b""
+        if not data:
+            return
         if self._over:
             self._drop(len(data))
             return
@@ -113,6 +145,16 @@ class _LeanProtocol(HttpToolsProtocol):
             self._since = self.loop.time()
             if self._watch is None:
                 self._watch = self.loop.call_later(self.timeout_keep_alive, self._expire)
+
+    def send(self) -> None:
+        """Send what was answered in this turn."""
+        answers, self._answers = self._answers, b""
+        if not answers or self.transport.is_closing():
+            return
+        self.transport.write(answers)
+        if self.flow.write_paused and self._idle:
+            self._unread = request = _Request(None, keep_alive=True)
+            self._hold(request)
 
     def resume_writing(self) -> None:
         super().resume_writing()
@@ -193,6 +235,7 @@ class _LeanProtocol(HttpToolsProtocol):
         if too_long or b"transfer-encoding" in self._found:
             self._complete(unread=True)
         elif self.expect_100_continue and self._idle:
+            self.send()
             self.transport.write(_CONTINUE)
 
     # Answering.
@@ -222,14 +265,12 @@ class _LeanProtocol(HttpToolsProtocol):
             self._hold(request := _Request(asked, keep))
             self._run(self._serve(request, answer))
             return
-        transport.write(_wire(answer, method, keep, self.server_state.default_headers))
+        self._answers += _wire(answer, method, keep, self.server_state.default_headers)
+        self.server_state.total_requests += 1
+        if not keep or len(self._answers) > _MANY:
+            self.send()
         if not keep:
             self._hang_up()
-        elif self.flow.write_paused:
-            self._unread = request = _Request(asked, keep)
-            self._hold(request)
-        else:
-            self.server_state.total_requests += 1
 
     def _hold(self, request: _Request) -> None:
         """Nothing more is read, and nothing behind it answered, before this one is done."""
@@ -256,11 +297,13 @@ class _LeanProtocol(HttpToolsProtocol):
         task.add_done_callback(self.tasks.discard)
 
     async def _serve(self, request: _Request, begun: Awaitable[Answer] | None) -> None:
-        answer = self._door(*request.asked) if begun is None else begun
+        asked = request.asked
+        assert asked is not None, "it is served once"
+        answer = self._door(*asked) if begun is None else begun
         given = answer if isinstance(answer, tuple) else await answer
         if self.transport.is_closing():
             return
-        method, keep = request.asked[0], request.keep_alive
+        method, keep = asked[0], request.keep_alive
         self.transport.write(_wire(given, method, keep, self.server_state.default_headers))
         if not keep:
             self._hang_up()
@@ -286,6 +329,7 @@ class _LeanProtocol(HttpToolsProtocol):
     def send_400_response(self, msg: str) -> None:
         # What follows a last answer in the same piece is no request, and gets no answer either.
         if not self._over:
+            self.send()
             super().send_400_response(msg)
 
     def _drop(self, size: int) -> None:

@@ -1,0 +1,91 @@
+"""What came in one turn of the loop is worked through first, and sent after that."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+from phonotary.web.stir_v1.answers import Answer, Headers
+from phonotary.web.turns import Turns
+from tests.web.stir import Wire, lean_protocol
+
+
+def test_all_of_a_turn_is_worked_through_before_anything_is_sent() -> None:
+    seen: list[str] = []
+    turns: Turns[str] = Turns(
+        lambda each: seen.append(f"work {each}"), lambda each: seen.append(f"send {each}")
+    )
+
+    async def one_turn() -> None:
+        turns.add("first")
+        turns.add("second")
+        assert seen == []
+        await asyncio.sleep(0)
+
+    asyncio.run(one_turn())
+    assert seen == ["work first", "work second", "send first", "send second"]
+
+
+def test_what_fails_keeps_no_other_from_its_answer() -> None:
+    sent: list[int] = []
+    told: list[dict[str, Any]] = []
+
+    def work(each: int) -> None:
+        if each == 1:
+            raise ValueError(each)
+
+    turns: Turns[int] = Turns(work, sent.append)
+
+    async def one_turn() -> None:
+        loop = asyncio.get_running_loop()
+        loop.set_exception_handler(lambda _, said: told.append(said))
+        for each in (1, 2):
+            turns.add(each)
+        await asyncio.sleep(0)
+
+    asyncio.run(one_turn())
+    assert sent == [1, 2]
+    assert [type(said["exception"]) for said in told] == [ValueError]
+
+
+REQUEST = b"GET /stir/v1/x HTTP/1.1\r\nhost: test\r\n\r\n"
+
+
+def door(method: str, target: str, headers: Headers, body: bytes, source: str) -> Answer:
+    return 200, target.encode(), []
+
+
+def test_requests_of_one_connection_are_answered_by_one_piece_in_their_order() -> None:
+    async def once() -> list[bytes]:
+        written: list[bytes] = []
+
+        class Kept(Wire):
+            def write(self, data: Any) -> None:
+                written.append(bytes(data))
+
+        protocol = lean_protocol(door)
+        protocol.connection_made(Kept())
+        protocol.data_received(REQUEST)
+        protocol.data_received(REQUEST.replace(b"/x", b"/y"))
+        assert written == []
+        await asyncio.sleep(0)
+        protocol.connection_lost(None)
+        return written
+
+    (piece,) = asyncio.run(once())
+    assert piece.index(b"/stir/v1/x") < piece.index(b"/stir/v1/y")
+
+
+def test_who_hangs_up_after_asking_is_answered_before_the_connection_closes() -> None:
+    async def once() -> bytes:
+        wire, protocol = Wire(), lean_protocol(door)
+        protocol.connection_made(wire)
+        protocol.data_received(REQUEST)
+        protocol.eof_received()
+        written = wire.written
+        protocol.connection_lost(None)
+        await asyncio.sleep(0)
+        assert wire.written == written
+        return written
+
+    assert asyncio.run(once()).startswith(b"HTTP/1.1 200")
