@@ -126,7 +126,7 @@ class Server:
             task.cancel()
 
     def _readable(self) -> None:
-        """Work through all that has come and only then send, as :mod:`phonotary.web.turns` says why."""
+        """Work through all that has come and only then send; :mod:`web.turns` says why."""
         replies = []
         for data, source in self._received():
             if self._notices and data[:8] == b"SIP/2.0 ":
