@@ -53,7 +53,8 @@ class Target:
 
     @property
     def ours(self) -> bool:
-        return self.server.name == "phonotary"
+        """Whether it speaks JSON as phonotary does."""
+        return self.server.name != "secsipidx"
 
     def path(self, kind: str) -> str:
         return _PATHS["phonotary" if self.ours else "secsipidx", kind]

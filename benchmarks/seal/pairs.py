@@ -106,6 +106,17 @@ def secsipidx(held: Files, layout: Layout) -> Iterator[Server]:
 
 
 @contextmanager
+def bare(held: Files, layout: Layout) -> Iterator[Server]:
+    """No peer, but what any signing server of ours could be at the most."""
+    port = _free_port(socket.SOCK_STREAM)
+    command = [sys.executable, "-m", "benchmarks.seal.bare", str(port), str(held.key), held.x5u]
+    with running(
+        "bare", [*command, str(layout.workers)], port, held.home / "bare.log", layout, {}
+    ) as server:
+        yield server
+
+
+@contextmanager
 def kamailio(held: Files, layout: Layout) -> Iterator[tuple[Server, int]]:
     """Kamailio with secsipid, one child for each worker."""
     port = _free_port(socket.SOCK_DGRAM)

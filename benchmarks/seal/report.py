@@ -55,6 +55,10 @@ def peer_ratios(bursts: dict[str, Burst]) -> list[dict[str, Any]]:
             found.append(_ratio(f"{name}: phonotary / {peer}", ratio, at_least=aim))
             cheaper = theirs.cpu_us / ours.cpu_us
             found.append(_ratio(f"{name}: CPU of {peer} / phonotary", cheaper))
+            bare = bursts.get(f"{name}: bare")
+            if bare is not None:
+                most = bare.per_second / theirs.per_second
+                found.append(_ratio(f"{name}: a signature and nothing else / {peer}", most))
     return found
 
 
