@@ -16,6 +16,7 @@ import typer
 from phonotary.cli import running
 from phonotary.cli.chain_file import Chain, content, fail
 from phonotary.clock import Clock, iso8601
+from phonotary.errors import Refused
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric import ec
@@ -23,7 +24,6 @@ if TYPE_CHECKING:
     from phonotary.shaken.laboratory.profiles import Profile
 
 DUE = 3
-_MAX_SECRET = 1_024
 
 cert_app = typer.Typer(
     help="Obtain, renew, check and show the certificate that signs calls.", no_args_is_help=True
@@ -233,8 +233,13 @@ def _authorities(
 
 
 def secret_in(file: Path) -> str:
-    """The password that a file holds alone."""
-    return content(file)[:_MAX_SECRET].decode(errors="replace").strip()
+    """The password that a file holds alone; exit 2 when it holds none."""
+    from phonotary.outbound.secret_file import secret
+
+    try:
+        return secret(file)
+    except Refused as fault:
+        fail(fault.because)
 
 
 def _key(reference: str) -> ec.EllipticCurvePrivateKey:
