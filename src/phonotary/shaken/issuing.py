@@ -17,12 +17,9 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.hashes import SHA256, SHA384, SHA512
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from cryptography.x509.oid import ExtensionOID, NameOID
-from joserfc import jws
-from joserfc.jwk import ECKey
 
 from phonotary.clock import Instant
-from phonotary.shaken import constraints, der, passport, tn_auth_list
-from phonotary.shaken.trust import LIST_FORM
+from phonotary.shaken import constraints, der, jose, passport, tn_auth_list
 
 # The policy identifier ends in the certificate policy's version; 4 stands for version 1.4.
 POLICY = x509.ObjectIdentifier("2.16.840.1.114569.1.1.4")
@@ -273,9 +270,8 @@ def ca_list(
     }
     payload = {key: value for key, value in (payload | claims).items() if value is not None}
     found = {"x5u": x5u} if x5u else {"x5c": [_b64(one) for one in (signer, *above)]}
-    key = ECKey.import_key(signer.key_pem)
-    header = {"alg": "ES256", "typ": "JWT", **found}
-    return jws.serialize_compact(header, passport.canonical(payload), key, registry=LIST_FORM)
+    header = {"typ": "JWT", **found}
+    return jose.sign_compact(signer.private_key, header, passport.canonical(payload))
 
 
 def signed_again(

@@ -9,8 +9,8 @@ from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from phonotary.shaken import issuing, tn_auth_list
-from phonotary.shaken.laboratory import csr, jose, tokens
+from phonotary.shaken import issuing, jose, tn_auth_list
+from phonotary.shaken.laboratory import csr, tokens
 from phonotary.shaken.laboratory.acme import Reply, Server
 from phonotary.shaken.laboratory.book import InMemory, Kept
 from phonotary.shaken.laboratory.laboratory import ACME, Laboratory

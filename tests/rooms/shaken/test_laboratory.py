@@ -15,9 +15,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from phonotary.errors import Refused
-from phonotary.shaken import issuing, tn_auth_list
+from phonotary.shaken import issuing, jose, tn_auth_list
 from phonotary.shaken.chains import Untrusted, validate
-from phonotary.shaken.laboratory import csr, jose, orders, profiles, tokens
+from phonotary.shaken.laboratory import csr, orders, profiles, tokens
 from phonotary.shaken.laboratory.book import InMemory
 from phonotary.shaken.laboratory.laboratory import ACME, Laboratory
 from phonotary.shaken.laboratory.tokens import issue

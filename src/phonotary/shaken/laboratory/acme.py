@@ -16,8 +16,8 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 from phonotary.clock import Instant
 from phonotary.errors import Refused
-from phonotary.shaken import tn_auth_list
-from phonotary.shaken.laboratory import csr, jose, requests, tokens
+from phonotary.shaken import jose, tn_auth_list
+from phonotary.shaken.laboratory import csr, requests, tokens
 from phonotary.shaken.laboratory.book import Book, Certificate
 from phonotary.shaken.laboratory.orders import Account, Accounts, Nonces, Order, Orders
 from phonotary.shaken.laboratory.problems import Kind, Problem, malformed, unauthorized

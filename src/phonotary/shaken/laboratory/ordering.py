@@ -15,8 +15,8 @@ from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from phonotary.errors import Reason, Refused
-from phonotary.shaken import tn_auth_list
-from phonotary.shaken.laboratory import csr, jose, tokens
+from phonotary.shaken import jose, tn_auth_list
+from phonotary.shaken.laboratory import csr, tokens
 from phonotary.shaken.laboratory.problems import URN
 from phonotary.shaken.laboratory.profiles import Profile
 

@@ -9,7 +9,8 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 from phonotary import sids
 from phonotary.clock import Instant, iso8601
-from phonotary.shaken.laboratory import jose, tokens
+from phonotary.shaken import jose
+from phonotary.shaken.laboratory import tokens
 from phonotary.shaken.laboratory.problems import Kind, Problem, unauthorized
 
 MAX_ACCOUNTS = 500

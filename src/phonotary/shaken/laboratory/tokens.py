@@ -19,7 +19,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 from phonotary.clock import Instant
 from phonotary.errors import Refused
-from phonotary.shaken.laboratory import jose
+from phonotary.shaken import jose
 from phonotary.shaken.laboratory.problems import malformed, unauthorized
 
 TYPE = "TNAuthList"
