@@ -18,7 +18,6 @@ from phonotary.errors import Refused
 from phonotary.shaken import issuing, jose, tn_auth_list
 from phonotary.shaken.chains import Untrusted, validate
 from phonotary.shaken.laboratory import csr, orders, profiles, tokens
-from phonotary.shaken.laboratory.book import InMemory
 from phonotary.shaken.laboratory.laboratory import ACME, Laboratory
 from phonotary.shaken.laboratory.tokens import issue
 from phonotary.shaken.lint import lint
@@ -27,6 +26,7 @@ from tests.rooms.shaken.laboratory_scenes import (
     ORIGIN,
     SCOPE,
     Client,
+    InMemory,
     kind,
     laboratory,
 )
