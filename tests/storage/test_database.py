@@ -15,7 +15,7 @@ from sqlalchemy.exc import IntegrityError
 from phonotary.bootstrap.hub import open_hub
 from phonotary.config import Settings
 from phonotary.errors import Reason, Refused
-from phonotary.storage import migrate, schema
+from phonotary.storage import migrate, schema, schema_names
 from phonotary.storage.database import Database
 from tests.simulators import postgres
 from tests.storage.samples import OURS, bundle, number
@@ -34,6 +34,7 @@ def empty_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
 def test_the_migrated_schema_is_the_one_the_program_uses(database: Database) -> None:
     with database.engine.connect() as connection:
         context = MigrationContext.configure(connection, opts={"compare_server_default": True})
+        assert schema_names.cnam_registrations.metadata is schema.metadata
         assert compare_metadata(context, schema.metadata) == []
 
 
