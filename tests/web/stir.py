@@ -20,6 +20,7 @@ from phonotary.shaken.verdicts import Verdict, Verstat
 from phonotary.shaken.verification import CallToVerify
 from phonotary.web import lean
 from phonotary.web.stir_v1 import Door, Headers, asgi, doors
+from tests.rooms.shaken.standings import BEST, CALLER
 
 _FILES = Path(__file__).parents[1] / "vectors"
 VECTORS = json.loads((_FILES / "atis1000082.json").read_text(encoding="utf-8"))
@@ -39,24 +40,8 @@ NUMBER = "+" + SAMPLE["signingRequest"]["orig"]["tn"]
 X5U = "https://trust.example/certs/leaf.pem"
 ISSUED = sandbox_certificates(NOW, "709J", "Owl Telecom")
 CREDENTIAL = load_credential(ISSUED.chain_pem, ISSUED.key_pem, X5U)
-CALLER = "AC" + "1" * 32
 KNOWN = {"authorization": "Basic known"}
 GOOD = {**KNOWN, "accept": "application/json", "content-type": "application/json"}
-BEST = Standing(
-    account_sid=CALLER,
-    account_known=True,
-    number_ours=True,
-    number_right_valid=True,
-    profile_sid="BU" + "2" * 32,
-    profile_vouching=True,
-    product_sid="BU" + "3" * 32,
-    product_vouching=True,
-    product_linked=True,
-    number_on_profile=True,
-    number_on_product=True,
-    account_vouched=True,
-    business_name="Owl Telecom",
-)
 PASSED = Verdict(Verstat.PASSED)
 
 
