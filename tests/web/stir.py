@@ -19,7 +19,7 @@ from phonotary.shaken.signing import CallToSign, SignedCall, sign_call, signing_
 from phonotary.shaken.verdicts import Verdict, Verstat
 from phonotary.shaken.verification import CallToVerify
 from phonotary.web import lean
-from phonotary.web.stir_v1 import Door, Headers, asgi, doors
+from phonotary.web.stir_v1 import AsgiApp, Door, Headers, asgi, doors
 from tests.rooms.shaken.standings import BEST, CALLER
 
 _FILES = Path(__file__).parents[1] / "vectors"
@@ -127,7 +127,17 @@ def over_asgi(
         "headers": [(k.encode("latin-1"), v.encode("latin-1")) for k, v in headers.items()],
         "client": ("192.0.2.1", 40_000),
     }
-    left = [{"type": "http.request", "body": body}, {"type": "http.disconnect"}]
+    answer = drive(asgi(door), scope, [body])
+    assert answer is not None
+    return answer
+
+
+def drive(server: AsgiApp, scope: dict[str, Any], chunks: list[bytes]) -> Answer | None:
+    """One request with its body in chunks, after which the client leaves; None for no answer."""
+    left = [
+        {"type": "http.request", "body": one, "more_body": n < len(chunks) - 1}
+        for n, one in enumerate(chunks)
+    ] + [{"type": "http.disconnect"}]
     sent: list[Any] = []
 
     async def receive() -> Any:
@@ -137,9 +147,11 @@ def over_asgi(
         sent.append(message)
 
     async def once() -> None:
-        await asgi(door)(scope, receive, send)
+        await server(scope, receive, send)
 
     asyncio.run(once())
+    if not sent:
+        return None
     start, end = sent
     found = {k.decode(): v.decode("latin-1") for k, v in start["headers"]}
     return Answer(start["status"], found, end["body"])
