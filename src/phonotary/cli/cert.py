@@ -79,6 +79,9 @@ def obtain(
     password_file: PASSWORD,
     key: KEY,
     chain: CHAIN,
+    delegate_ca: Annotated[
+        bool, typer.Option("--delegate-ca", help="A CA of the provider's own, for cert delegate.")
+    ] = False,
     profile: PROFILE = "rfc9448",
     account_key: ACCOUNT_KEY = None,
     repository: REPOSITORY = None,
@@ -93,12 +96,12 @@ def obtain(
     authorities = _authorities(
         directory, sti_pa, user, password_file, profile, ca_file, contact, agree_terms
     )
-    signing = _key(key)
+    signing = key_at(key)
     account = _account(account_key, key, authorities, signing)
-    new = Chain.of(_ordered(authorities, spc, organisation, signing, account))
-    _publish(new, publish)
+    new = Chain.of(_ordered(authorities, spc, organisation, delegate_ca, signing, account))
+    publish_chain(new, publish)
     running.write(chain, new.pem, mode=0o644)
-    _tell(new, chain, repository)
+    tell(new, chain, repository)
 
 
 @cert_app.command()
@@ -143,8 +146,8 @@ def renew(
         fresh.unlink(missing_ok=True)
     signing = keys.new_file(fresh) if new_key else keys.key_from(key)
     account = _account(account_key, key, authorities, signing)
-    new = Chain.of(_ordered(authorities, old.spc, old.organisation, signing, account))
-    _publish(new, publish)
+    new = Chain.of(_ordered(authorities, old.spc, old.organisation, old.is_ca, signing, account))
+    publish_chain(new, publish)
     mark = old.fingerprint[:16]
     running.write(_beside(chain, mark), old.pem, mode=0o644)
     running.write(_beside(chain, "new"), new.pem, mode=0o644)
@@ -154,7 +157,7 @@ def renew(
         # keeps what it has and reads again. Whoever is stopped here finishes at the next renewal.
         os.replace(fresh, key)
     os.replace(_beside(chain, "new"), chain)
-    _tell(new, chain, repository)
+    tell(new, chain, repository)
 
 
 @cert_app.command()
@@ -242,7 +245,7 @@ def secret_in(file: Path) -> str:
         fail(fault.because)
 
 
-def _key(reference: str) -> ec.EllipticCurvePrivateKey:
+def key_at(reference: str) -> ec.EllipticCurvePrivateKey:
     """The key there is, or a new one: an order that failed can be tried again as it was."""
     from phonotary.outbound import keys
 
@@ -264,13 +267,14 @@ def _account(
         return signing
     if given is None and keys.in_hsm(key):
         fail("with a key in an HSM, name the ACME account's key file by --account-key.")
-    return _key(given or str(_beside(key, "account")))
+    return key_at(given or str(_beside(key, "account")))
 
 
 def _ordered(
     authorities: _Authorities,
     spc: str,
     organisation: str,
+    ca: bool,
     signing: ec.EllipticCurvePrivateKey,
     account: ec.EllipticCurvePrivateKey,
 ) -> bytes:
@@ -290,6 +294,7 @@ def _ordered(
             organisation=organisation,
             common_name=f"SHAKEN {spc}",
             profile=authorities.profile,
+            ca=ca,
             contact=authorities.contact,
             agree_terms=authorities.agree_terms,
         )
@@ -311,13 +316,13 @@ def _finish(chain: Path, key: str) -> None:
         waiting.unlink()
 
 
-def _publish(new: Chain, directory: Path | None) -> None:
+def publish_chain(new: Chain, directory: Path | None) -> None:
     """Before it is used: verifiers must find the chain when the first call names it."""
     if directory is not None:
         running.write(directory / f"{new.fingerprint}.pem", new.pem, mode=0o644)
 
 
-def _tell(new: Chain, chain: Path, repository: str | None) -> None:
+def tell(new: Chain, chain: Path, repository: str | None) -> None:
     typer.echo(f"chain        {chain}")
     typer.echo(f"not after    {iso8601(new.end)}")
     if repository:

@@ -99,7 +99,7 @@ TWO = tn_auth_list.encode([tn_auth_list.Spc("709J"), tn_auth_list.Spc("818H")])
     "change",
     [
         {"tktype": "TnAuthList"},
-        {"ca": True},
+        {"ca": None},
         {"ca": "false"},
         {"fingerprint": "SHA256 aa"},
         {"fingerprint": None},

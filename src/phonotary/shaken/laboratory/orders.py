@@ -53,6 +53,8 @@ class Order:
     status: str = "pending"
     challenge: str = "pending"
     validated: Instant | None = None
+    ca: bool = False
+    """Whether its token allows a CA's certificate and no other."""
     problem: dict[str, Any] | None = None
     chain_pem: bytes | None = None
 
@@ -96,8 +98,8 @@ class Order:
             document["error"] = self.problem
         return document
 
-    def pass_challenge(self, now: Instant) -> None:
-        self.challenge, self.validated, self.status = "valid", now, "ready"
+    def pass_challenge(self, ca: bool, now: Instant) -> None:
+        self.challenge, self.validated, self.status, self.ca = "valid", now, "ready", ca
 
     def fail_challenge(self, problem: Problem) -> None:
         """The order is lost with its challenge (RFC 8555 section 7.1.6)."""
