@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import math
 import os
 import resource
 import subprocess
@@ -28,6 +29,12 @@ class Case:
     create: bool = False
     connections: int = 32
     prefer: str = ""
+    asks: tuple[object, ...] = ()
+    """What ``load.lua`` is told to ask, where it is more than one path again and again."""
+    rate: float = 0
+    """Requests a second, about; as many as the server takes when 0."""
+    processor: str = ""
+    """The only one that the load may have; any when empty."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,17 +46,24 @@ class Burst:
     """CPU time of the server, all its processes, for one request."""
     others: float
     """Share of the machine that neither the server nor the load had: whoever else is on it."""
+    requests: int = 0
+    """How many there were."""
 
 
 def burst(case: Case, seconds: float) -> Burst:
-    """``wrk`` on one thread. An answer other than 2xx or 3xx makes the whole run invalid."""
+    """``wrk`` on one thread. An answer other than 2xx or 3xx, or a name that is not the number's,
+    makes the whole run invalid."""
     server = case.server
     proof = base64.b64encode(f"{server.user}:{server.password}".encode()).decode()
-    command = ["wrk", "-t1", f"-c{case.connections}", f"-d{seconds:g}s", "-s", str(_SCRIPT)]
+    pause = math.ceil(1000 * case.connections / case.rate) if case.rate else 0
+    pinned = ["taskset", "-c", case.processor] if case.processor else []
+    command = [*pinned, "wrk", "-t1", f"-c{case.connections}", f"-d{seconds:g}s"]
+    command += ["-s", str(_SCRIPT)]
     command += ["-H", f"Authorization: Basic {proof}"]
     if case.prefer:
         command += ["-H", f"Prefer: {case.prefer}"]
-    command += [f"{server.origin}{case.path}", "--", "create" if case.create else "get"]
+    asks = case.asks or ("create" if case.create else "get",)
+    command += [f"{server.origin}{case.path}", "--", str(pause), *map(str, asks)]
     begun = time.perf_counter(), busy_seconds(), _wrk_seconds(), server.cpu_seconds()
     said = subprocess.run(command, check=True, capture_output=True, text=True).stdout
     ended = time.perf_counter(), busy_seconds(), _wrk_seconds(), server.cpu_seconds()
@@ -60,7 +74,7 @@ def burst(case: Case, seconds: float) -> Burst:
     if bad or not requests:
         raise RuntimeError(f"{case.name}: {bad} of {requests} requests went wrong\n{said}")
     cpu_us = spent * 1e6 / requests
-    return Burst(requests * 1e6 / duration, p50 / 1000, p99 / 1000, cpu_us, others)
+    return Burst(requests * 1e6 / duration, p50 / 1000, p99 / 1000, cpu_us, others, requests)
 
 
 def _wrk_seconds() -> float:

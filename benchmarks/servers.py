@@ -48,7 +48,7 @@ class Server:
         return {"rss_mb": round(whole / 1024, 1), "anonymous_mb": round(own / 1024, 1)}
 
     def get(self, path: str) -> bytes:
-        return fetch(self.origin + path)
+        return fetch(self.origin + path, self.user, self.password)
 
 
 @contextmanager
@@ -73,9 +73,9 @@ def prism(log: Path) -> Iterator[Server]:
         yield server
 
 
-def fetch(url: str, timeout: float = 30) -> bytes:
-    """GET with the account's credentials, past any proxy the machine may have set."""
-    proof = base64.b64encode(f"{USER}:{PASSWORD}".encode()).decode()
+def fetch(url: str, user: str = USER, password: str = PASSWORD, timeout: float = 30) -> bytes:
+    """GET with credentials, the account's unless said, past any proxy the machine may have set."""
+    proof = base64.b64encode(f"{user}:{password}".encode()).decode()
     request = urllib.request.Request(url, headers={"Authorization": f"Basic {proof}"})
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
     with opener.open(request, timeout=timeout) as answer:
@@ -108,6 +108,13 @@ def _wait(process: subprocess.Popen[bytes], url: str, log: Path) -> None:
         except (URLError, ConnectionError):
             time.sleep(0.005)
     raise RuntimeError(f"{url} did not answer:\n{log.read_text(errors='replace')}")
+
+
+def in_memory(file: Path) -> None:
+    """As much of it as the system keeps: a disk that seeks would be measured otherwise."""
+    with file.open("rb", buffering=0) as content:
+        while content.read(1 << 24):
+            pass
 
 
 def busy_seconds() -> float:

@@ -30,3 +30,13 @@ def postgres_server() -> Iterator[str]:
     """One PostgreSQL cluster; take a database of your own from ``postgres.database``."""
     with postgres.cluster() as url:
         yield url
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+def empty_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    """The URL of a database of each kind that nothing was ever written to."""
+    if request.param == "sqlite":
+        yield f"sqlite:///{tmp_path / 'hub.db'}"
+        return
+    with postgres.database(request.getfixturevalue("postgres_server")) as url:
+        yield url

@@ -1,48 +1,38 @@
-"""``python -m benchmarks.dns``: measure the DNS edge beside PowerDNS, print and keep the figures.
+"""``python -m benchmarks.dns``: measure dips, print and keep the figures.
 
-Both answer from one SQLite file, each on one processor, while dnsperf asks from another. PowerDNS
-has deploy/powerdns's recipe, all its caches off, so that a withdrawn name is gone at once, as it is
-from ours. A lost query or any answer but a name ends the run.
+The DNS edge and PowerDNS answer from one SQLite file, each on one processor, while dnsperf asks
+from another. PowerDNS has deploy/powerdns's recipe, all its caches off, so that a withdrawn name is
+gone at once, as it is from ours. Then ``phonotary serve`` answers by HTTP, and at last by both
+doors from a thousand rows and from many. A lost query, an answer without a name, or by HTTP any
+name but the number's own, ends the run.
 """
 
 from __future__ import annotations
 
 import argparse
-import random
 import re
 import statistics
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from benchmarks.dns import rows
+from benchmarks.dns import names, rows
+from benchmarks.dns.asking import Asking, Burst, summed
 from benchmarks.report import keep, table
 from benchmarks.seal.pairs import ONE, running
 from benchmarks.servers import Server
-from tests.simulators import dig, dnsperf
+from tests.simulators import dig
 from tests.simulators.powerdns import RECIPES
 from tests.simulators.sipp import free_port
 
 _RESULTS = Path(__file__).parents[1] / "results"
 _AIM = 2.0
-_OUTSTANDING = "100"
 _PATIENCE = 30.0
-
-
-@dataclass(frozen=True, slots=True)
-class Burst:
-    """One run of dnsperf against one server."""
-
-    rate: float
-    """Answers a second."""
-    cpu_us: float
-    """Processor time of the server for one answer."""
 
 
 @contextmanager
@@ -81,46 +71,6 @@ def _started(
         yield server, port
 
 
-class Asking:
-    """dnsperf with the numbers of this run, in random order."""
-
-    def __init__(self, home: Path, numbers: int, working: int) -> None:
-        chosen = random.Random(5).sample(range(numbers), min(working, numbers))
-        self._file = home / "questions"
-        self._file.write_text("".join(f"{rows.enum_name(n)} NAPTR\n" for n in chosen))
-
-    def run(self, port: int, *options: str) -> dnsperf.Figures:
-        command = ["taskset", "-c", ONE.load, "dnsperf", "-s", "127.0.0.1", "-p", str(port)]
-        done = dnsperf.run([*command, "-d", str(self._file), "-q", _OUTSTANDING, *options])
-        if done.lost or done.codes != {"NOERROR": done.completed}:
-            raise RuntimeError(f"not every answer was a name:\n{done.output[-2000:]}")
-        return done
-
-    def once(self, port: int) -> float:
-        """Every number once, as after a start; answers a second."""
-        return self.run(port, "-n", "1").rate
-
-    def burst(self, server: Server, port: int, seconds: float) -> Burst:
-        before = server.cpu_seconds()
-        done = self.run(port, "-l", f"{seconds:g}")
-        used = server.cpu_seconds() - before
-        return Burst(done.rate, used / done.completed * 1e6)
-
-    def latency(self, port: int, rate: float, seconds: float) -> dict[str, float]:
-        """Milliseconds until the answer at ``rate`` a second."""
-        done = self.run(port, "-l", f"{seconds:g}", "-Q", f"{rate:.0f}", "-v")
-        took = sorted(
-            float(one) for one in re.findall(r"^> \w+ \S+ \S+ ([\d.]+)$", done.output, re.M)
-        )
-        if not took:
-            raise RuntimeError(f"dnsperf did not tell latencies:\n{done.output[:500]}")
-        return {
-            "rate": round(rate),
-            "p50_ms": round(took[len(took) // 2] * 1e3, 3),
-            "p99_ms": round(took[len(took) * 99 // 100] * 1e3, 3),
-        }
-
-
 def main() -> None:
     asked = _arguments()
     _RESULTS.mkdir(exist_ok=True)
@@ -130,14 +80,19 @@ def main() -> None:
         result: dict[str, Any] = {"numbers": asked.numbers, "asked_for": asked.working}
         result["filled_in"] = round(rows.fill(file, asked.numbers), 1)
         result |= measure(file, asked)
+        print("names by HTTP", flush=True)
+        result["http"] = names.by_http(file, asked)
+        if asked.many:
+            result["scale"] = names.scale(Path(directory), {asked.numbers: file}, asked)
     _show(result)
+    names.show(result)
     keep(result, _RESULTS / "dns.json")
     print(f"kept in {_RESULTS / 'dns.json'}")
 
 
 def measure(file: Path, asked: argparse.Namespace) -> dict[str, Any]:
     """Bursts in turn, so that both have the machine's good and bad moments."""
-    asking = Asking(file.parent, asked.numbers, asked.working)
+    asking = Asking(file.parent / "questions", rows.among(asked.numbers, asked.working))
     bursts: dict[str, list[Burst]] = {"phonotary": [], "PowerDNS": []}
     result: dict[str, Any] = {"version": _version()}
     with ours(file) as (mine, port), powerdns(file) as (theirs, their_port):
@@ -146,7 +101,7 @@ def measure(file: Path, asked: argparse.Namespace) -> dict[str, Any]:
         for _ in range(asked.rounds):
             for name, (server, at) in both.items():
                 bursts[name].append(asking.burst(server, at, asked.seconds))
-        result["bursts"] = {name: _summed(found) for name, found in bursts.items()}
+        result["bursts"] = {name: summed(found) for name, found in bursts.items()}
         # At one rate that both can bear, and ours at half of what it can.
         common, half = (result["bursts"][name]["rate"] / 2 for name in ("PowerDNS", "phonotary"))
         result["latency"] = {
@@ -159,14 +114,6 @@ def measure(file: Path, asked: argparse.Namespace) -> dict[str, Any]:
     result["ratio"] = round(statistics.median(ratios), 2)
     result["ratios"] = [round(one, 2) for one in sorted(ratios)]
     return result
-
-
-def _summed(bursts: Iterable[Burst]) -> dict[str, float]:
-    found = list(bursts)
-    return {
-        "rate": round(statistics.median(one.rate for one in found)),
-        "cpu_us": round(statistics.median(one.cpu_us for one in found), 1),
-    }
 
 
 def _version() -> str:
@@ -198,6 +145,9 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--seconds", type=float, default=5, help="length of a burst")
     parser.add_argument("--numbers", type=int, default=1_000_000, help="names in the database")
     parser.add_argument("--working", type=int, default=100_000, help="names that are asked for")
+    parser.add_argument(
+        "--many", type=int, default=10_000_000, help="names where scale is measured; 0: it is not"
+    )
     return parser.parse_args()
 
 

@@ -10,7 +10,9 @@ from pathlib import Path
 from phonotary.access import accounts
 from phonotary.config import sqlite_url
 from phonotary.storage import migrate
+from phonotary.storage.cnam_feed import Following
 from phonotary.storage.database import Database
+from phonotary.storage.store import SqlStore
 from phonotary.trusthub.lifecycle import APPROVED
 from phonotary.trusthub.policies import CNAM, PRIMARY
 from phonotary.trusthub.records import CUSTOMER_PROFILE, TRUST_PRODUCT
@@ -20,6 +22,8 @@ NUMBERS_EACH = 100
 MOST = 16_000_000
 """All numbers of two area codes."""
 _IN_AREA, _FIRST, _GAP = 8_000_000, 12_122_000_000, 2_000_000
+SHAPE = _FIRST, _IN_AREA, _GAP, NUMBERS_EACH
+"""The same for ``load.lua``, which draws numbers and knows their names by it."""
 _ACCOUNT, _PROFILE = "AC" + "b" * 32, "BU" + "f" * 32
 _MADE, _ENDS = 1_700_000_000, 2_500_000_000
 
@@ -27,6 +31,16 @@ _MADE, _ENDS = 1_700_000_000, 2_500_000_000
 def tn(n: int) -> int:
     """The digits of the n-th number."""
     return _FIRST + n + n // _IN_AREA * _GAP
+
+
+def name(n: int) -> str:
+    return f"OWL {n // NUMBERS_EACH}, CO"
+
+
+def among(numbers: int, wanted: int) -> range:
+    """So many of them, evenly."""
+    step = max(1, numbers // wanted)
+    return range(0, min(wanted, numbers) * step, step)
 
 
 def enum_name(n: int) -> str:
@@ -49,6 +63,7 @@ def fill(file: Path, wanted: int) -> float:
             store, _MADE, "benchmark", sid=_ACCOUNT, auth_token="c" * 32
         )
     )
+    database.write(_followed)
     database.close()
     with closing(sqlite3.connect(file, isolation_level=None)) as connection:
         # Nothing of it need survive a power cut. SIDs and numbers rise, so most indexes grow at
@@ -64,6 +79,13 @@ def fill(file: Path, wanted: int) -> float:
         connection.execute("ANALYZE")
         connection.execute("PRAGMA journal_mode=WAL")
     return time.perf_counter() - begun
+
+
+def _followed(store: SqlStore) -> None:
+    """As in a service that has been running for long: no name has to be registered any more."""
+    place = Following().load(store)
+    place.pending.clear()
+    Following.save(store, place)
 
 
 def _sid(prefix: str, number: str) -> str:

@@ -11,6 +11,7 @@ from benchmarks.seal import http_load, pairs
 from benchmarks.seal.bursts import Bursts
 from benchmarks.seal.http_load import Callers, Target
 from benchmarks.seal.pairs import ONE, Files
+from benchmarks.servers import in_memory
 
 
 def measure(
@@ -28,7 +29,7 @@ def measure(
             memory[f"{numbers:,} numbers, idle"] = server.memory()
         for numbers, target in targets.items():
             callers = Callers.among(numbers, working)
-            _in_memory(databases[numbers])
+            in_memory(databases[numbers])
             http_load.warm(target, callers)
             known = f"{numbers:,} numbers, {callers.count:,} known"
             memory[known] = target.server.memory()
@@ -45,13 +46,6 @@ def measure(
                 found.add(anybody_of(numbers), partial(http_load.sign, target, everybody, seconds))
             memory[f"{numbers:,} numbers, after the load"] = target.server.memory()
     return found.middle(), memory
-
-
-def _in_memory(file: Path) -> None:
-    """As much of it as the system keeps: a disk that seeks would be measured otherwise."""
-    with file.open("rb", buffering=0) as content:
-        while content.read(1 << 24):
-            pass
 
 
 def known_of(numbers: int) -> str:

@@ -26,26 +26,13 @@ from phonotary.shaken.verdicts import Verdict
 from phonotary.shaken.verification import CallToVerify
 from tests.bootstrap.scenes import CA, NOW, ROOT, Time
 from tests.rooms.office import refused
+from tests.rooms.shaken import standings
+from tests.rooms.shaken.standings import CALLER
 
-CALLER, DIVERTER = "AC" + "1" * 32, "AC" + "2" * 32
+DIVERTER = "AC" + "2" * 32
 ORIG, DEST, SECOND, THIRD = "14155550100", "12025550143", "12125550199", "13125550177"
 ORIGID = "de305d54-75b4-431b-adb2-eb6b9e546014"
-BEST = Standing(
-    account_sid=CALLER,
-    account_known=True,
-    number_ours=True,
-    number_right_valid=True,
-    profile_sid="BU" + "2" * 32,
-    profile_vouching=True,
-    product_sid="BU" + "3" * 32,
-    product_vouching=True,
-    product_linked=True,
-    number_on_profile=True,
-    number_on_product=True,
-    account_vouched=True,
-    business_name="Owl Telecom",
-    inputs=(("BU" + "2" * 32, "6"),),
-)
+BEST = replace(standings.BEST, inputs=(("BU" + "2" * 32, "6"),))
 _LEAVES = {CALLER: issuing.leaf(CA, NOW, "709J"), DIVERTER: issuing.leaf(CA, NOW, "818H")}
 CREDENTIALS = {
     account: load_credential(

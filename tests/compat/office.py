@@ -6,12 +6,14 @@ The official clients' programs show the whole way; this shortens it for tests ab
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import httpx
 
+from phonotary.testing import Sandbox
 from tests.simulators.hub import Hub
 
 PRIMARY = "RN6433641899984f951173ef1738c3bdd0"
@@ -135,3 +137,16 @@ class Office:
 
 def sid_of(path: str) -> str:
     return path.rpartition("/")[2]
+
+
+@contextmanager
+def reset_office(sandbox: Sandbox) -> Iterator[Office]:
+    """The desk of the sandbox's first account, as if nothing had happened there before."""
+    sandbox.reset()
+    account = sandbox.account
+    with httpx.Client(
+        base_url=sandbox.url,
+        auth=(account.account_sid, account.auth_token),
+        trust_env=False,
+    ) as http:
+        yield Office(account, http)

@@ -12,7 +12,7 @@ from sqlalchemy import insert, text, update
 from sqlalchemy.engine import make_url
 
 from phonotary.dns.messages import NAPTR, TXT
-from phonotary.storage import migrate, schema
+from phonotary.storage import migrate, schema_names
 from phonotary.storage.database import Database
 from tests.dns import books
 from tests.dns.books import BRITISH, CANADIAN, HIDDEN, NAMELESS, OWL, enum_name
@@ -44,7 +44,7 @@ def register(database: Database, number: str, name: str, **others: object) -> No
         "private": False,
     }
     with database.writing() as store:
-        store.connection.execute(insert(schema.cnam_registrations).values(row | others))
+        store.connection.execute(insert(schema_names.cnam_registrations).values(row | others))
 
 
 @contextmanager
@@ -111,7 +111,7 @@ def test_powerdns_says_nothing_of_names_that_do_not_stand(served: tuple[Database
 def test_a_withdrawn_name_is_gone_with_the_next_question(served: tuple[Database, int]) -> None:
     database, port = served
     assert ask(port, enum_name(OWL), "NAPTR").status == "NOERROR"
-    table = schema.cnam_registrations
+    table = schema_names.cnam_registrations
     with database.writing() as store:
         store.connection.execute(
             update(table).where(table.c.phone_number == OWL).values(state="withdrawn", shown=False)

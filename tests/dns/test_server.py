@@ -17,6 +17,7 @@ from phonotary.dns.server import Limits, Server, serve
 from phonotary.dns.zone import Soa
 from tests.dns.books import OWL, Book, enum_name, query, reply, with_opt
 from tests.dns.serving import serving
+from tests.listening.threads import closed
 
 ASKED = query(enum_name(OWL))
 # Six name servers whose names take over a thousand octets together.
@@ -53,18 +54,6 @@ def received(sock: socket.socket, count: int) -> list[bytes]:
             assert len(head) == 2, "the connection ended"
             found.append(stream.read(int.from_bytes(head, "big")))
         return found
-
-
-def closed(sock: socket.socket) -> bool:
-    """Whether the other side has hung up; what it sent before is passed over."""
-    try:
-        while sock.recv(65536):
-            pass
-    except ConnectionError:
-        pass
-    except TimeoutError:
-        return False
-    return True
 
 
 def test_a_datagram_is_answered_where_it_came_from(server: Server) -> None:

@@ -29,6 +29,7 @@ from phonotary.shaken.lint import Finding, lint
 from phonotary.shaken.revocations import read_crl
 from phonotary.shaken.tn_auth_list import One, Range, Spc
 from phonotary.shaken.trust import Trust, ca_list, signer_url
+from tests.simulators.odd_certificates import scope_at, signed_again
 
 NOW = 1_790_000_000
 ROOT = issuing.root(NOW)
@@ -45,7 +46,7 @@ DELEGATE = issuing.delegate(
     claims=BOUNDS,
     extensions={
         **issuing.bounds(BOUNDS),
-        **issuing.scope_at("https://lists.example/1"),
+        **scope_at("https://lists.example/1"),
         **issuing.scope([One("12155550100")]),
     },
 )
@@ -120,7 +121,7 @@ def test_a_certificate_signed_with_changes_is_read_or_refused(
     victim: issuing.Certified, changes: list[tuple[int, str, int]]
 ) -> None:
     above = CA if victim is LEAF else DELEGATE_CA
-    bent = issuing.signed_again(victim, above.private_key, lambda one: changed(one, changes))
+    bent = signed_again(victim, above.private_key, lambda one: changed(one, changes))
     bundle = bent + (b"" if above is CA else above.pem) + CA.pem
     found = believed(bundle)
     if found is not None:

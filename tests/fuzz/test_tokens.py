@@ -83,7 +83,7 @@ def read_everything(token: str) -> None:
     for name in ("ppt", "x5u", "iat", "orig", "dest"):
         with contextlib.suppress(Refused):
             getattr(found, name)
-    for work in (div.unwrap, div.diverted, passport.payload):
+    for work in (div.diverted, passport.payload):
         with contextlib.suppress(Refused):
             work(found if work is not passport.payload else found.payload)
     div.links([found, passport.read(TOKEN), found], [passport.Identity("tn", "2")])

@@ -11,13 +11,15 @@ import pytest
 from cryptography import x509
 from typer.testing import CliRunner, Result
 
-from phonotary.cli.cert import cert_app
+from phonotary.cli.app import cert
 from phonotary.clock import Clock
 from phonotary.errors import Refused
 from phonotary.outbound import keys
 from phonotary.shaken import issuing
 from phonotary.shaken.certificates import fingerprint, load_credential
+from phonotary.shaken.chains import validate
 from phonotary.shaken.laboratory.laboratory import ACME, STI_PA, Laboratory
+from phonotary.shaken.tn_auth_list import One, Range
 from tests.outbound import softhsm
 from tests.outbound.authority import serving
 from tests.rooms.shaken.laboratory_scenes import OWL
@@ -40,7 +42,7 @@ class Provider:
         self.password.write_text(f"{OWL.password}\n")
 
     def run(self, *arguments: str) -> Result:
-        return CliRunner().invoke(cert_app, arguments)
+        return CliRunner().invoke(cert.cert_app, arguments)
 
     def asked(self, command: str, *more: str, profile: str = "rfc9448") -> Result:
         path = ACME if profile == "rfc9448" else f"{ACME}/{profile}"
@@ -57,6 +59,14 @@ class Provider:
     def obtained(self, profile: str = "rfc9448") -> Result:
         who = ("--spc", "709J", "--organisation", "Owl Telecom")
         return self.asked("obtain", *who, profile=profile)
+
+    def delegate(self, key: Path, chain: Path, *numbers: str) -> Result:
+        return self.run(
+            "delegate",
+            *("--ca-chain", str(self.chain), "--ca-key", str(self.key)),
+            *("--organisation", "A customer", "--key", str(key), "--chain", str(chain)),
+            *(word for one in numbers for word in ("--number", one)),
+        )
 
     def x5u(self, told: Result) -> str:
         (line,) = (one for one in told.output.splitlines() if one.startswith("x5u"))
@@ -117,13 +127,61 @@ def test_the_chain_passes_the_linter(provider: Provider) -> None:
     assert (told.exit_code, told.output) == (0, "no errors\n")
 
 
+def test_a_provider_certifies_a_customer_for_its_own_numbers(
+    provider: Provider, tmp_path: Path
+) -> None:
+    who = ("--spc", "709J", "--organisation", "Owl Telecom")
+    told = provider.asked("obtain", *who, "--delegate-ca")
+    assert told.exit_code == 0, told.output
+    renewed = provider.asked("renew", "--force")
+    assert renewed.exit_code == 0, renewed.output
+    key, chain = tmp_path / "customer.key", tmp_path / "customer.pem"
+    told = provider.delegate(key, chain, "+12155550100", "+12155550200/50")
+    assert told.exit_code == 0, told.output
+    now = Clock.wall()
+    found = validate(chain.read_bytes(), provider.lab.trust(now), now)
+    assert found.is_delegate
+    assert found.scope == (One("12155550100"), Range("12155550200", 50))
+    assert found.public_key == keys.key_from(str(key)).public_key()
+    assert found.not_after <= validate_end(provider.chain)
+    told = provider.run("lint", str(chain), "--crl-url", provider.lab.sti_pa.crl_url)
+    assert told.exit_code == 0, told.output
+
+
+def validate_end(chain: Path) -> int:
+    leaf = x509.load_pem_x509_certificates(chain.read_bytes())[0]
+    return int(leaf.not_valid_after_utc.timestamp())
+
+
+def test_only_a_cas_certificate_and_key_certify(provider: Provider, tmp_path: Path) -> None:
+    key, chain = tmp_path / "customer.key", tmp_path / "customer.pem"
+    provider.obtained()
+    told = provider.delegate(key, chain, "+12155550100")
+    assert (told.exit_code, "no CA's" in told.output) == (2, True)
+    root = issuing.root(Clock.wall())
+    numbers = [Range("12155550000", 10)]
+    own = issuing.delegate_ca(root, Clock.wall(), numbers)
+    provider.chain.write_bytes(own.pem)
+    told = provider.delegate(key, chain, "+12155550001")
+    assert (told.exit_code, "is not the key of" in told.output) == (2, True)
+    provider.key.write_bytes(own.key_pem)
+    told = provider.delegate(key, chain, "+12155550010")
+    assert (told.exit_code, "does not cover" in told.output) == (2, True)
+    told = provider.delegate(key, chain, "tomorrow")
+    assert (told.exit_code, "no number like" in told.output) == (2, True)
+    assert not chain.exists() and not key.exists()
+    assert provider.delegate(key, chain, "+12155550001").exit_code == 0
+    told = provider.delegate(key, chain, "+12155550001")
+    assert (told.exit_code, "is there already" in told.output) == (2, True)
+
+
 def test_the_linter_names_rule_source_and_certificate(tmp_path: Path) -> None:
     now = Clock.wall()
     chain = tmp_path / "chain.pem"
     root = issuing.root(now)
     ca = issuing.sti_ca(root, now)
     chain.write_bytes(issuing.chain(issuing.leaf(ca, now, "709J"), ca))
-    told = CliRunner().invoke(cert_app, ["lint", str(chain)])
+    told = CliRunner().invoke(cert.cert_app, ["lint", str(chain)])
     assert told.exit_code == 1
     assert "error: crl_point (ATIS-1000080" in told.output
     assert "certificate 0" in told.output
@@ -259,7 +317,7 @@ def test_a_chain_that_waits_for_a_key_that_never_came_is_forgotten(provider: Pro
     ],
 )
 def test_a_wrong_call_is_one_sentence(arguments: tuple[str, ...], why: str) -> None:
-    told = CliRunner().invoke(cert_app, arguments)
+    told = CliRunner().invoke(cert.cert_app, arguments)
     assert told.exit_code == 2
     assert why in told.output
 

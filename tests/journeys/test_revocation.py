@@ -16,7 +16,6 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import psycopg
-import pytest
 from sqlalchemy import make_url
 
 from phonotary.storage import migrate
@@ -67,15 +66,6 @@ def signing(url: str) -> Iterator[Node]:
             process.terminate()
 
 
-@pytest.fixture(params=["sqlite", "postgres"])
-def url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
-    if request.param == "sqlite":
-        yield f"sqlite:///{tmp_path / 'hub.db'}"
-        return
-    with postgres.database(request.getfixturevalue("postgres_server")) as found:
-        yield found
-
-
 @contextmanager
 def opened(url: str) -> Iterator[Database]:
     database = Database(url)
@@ -97,8 +87,8 @@ def a_family(database: Database) -> Family:
     return database.write(make)
 
 
-def test_whatever_ends_an_a_ends_it_in_the_other_process_within_two_seconds(url: str) -> None:
-    with opened(url) as database, signing(url) as node:
+def test_whatever_ends_an_a_ends_it_in_the_other_process_within_two_seconds(empty_url: str) -> None:
+    with opened(empty_url) as database, signing(empty_url) as node:
         for act in ENDINGS.values():
             family = a_family(database)
             node.wait(family, A.__eq__)
@@ -106,10 +96,10 @@ def test_whatever_ends_an_a_ends_it_in_the_other_process_within_two_seconds(url:
             node.wait(family, lambda answer: not answer.startswith("A "))
 
 
-def test_what_begins_again_is_known_in_the_other_process_as_soon(url: str) -> None:
-    with opened(url) as database:
+def test_what_begins_again_is_known_in_the_other_process_as_soon(empty_url: str) -> None:
+    with opened(empty_url) as database:
         family = a_family(database)
-        with signing(url) as node:
+        with signing(empty_url) as node:
             _do(database, ENDINGS["unassigned from the product"], family)
             node.wait(family, "B number-not-on-product".__eq__)
             _do(database, _assign_again, family)

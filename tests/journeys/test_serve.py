@@ -18,7 +18,6 @@ import pytest
 from phonotary.shaken import certificates
 from phonotary.storage import migrate
 from tests.simulators import hub as hubs
-from tests.simulators import postgres
 
 
 def environ(**more: str) -> dict[str, str]:
@@ -56,17 +55,8 @@ def serving(**more: str) -> Iterator[str]:
         process.communicate(timeout=20)
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
-def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
-    if request.param == "sqlite":
-        yield f"sqlite:///{tmp_path / 'service.db'}"
-        return
-    with postgres.database(request.getfixturevalue("postgres_server")) as url:
-        yield url
-
-
-def test_a_service_has_its_accounts_and_no_sandbox(database_url: str) -> None:
-    where = {"PHONOTARY_DATABASE_URL": database_url}
+def test_a_service_has_its_accounts_and_no_sandbox(empty_url: str) -> None:
+    where = {"PHONOTARY_DATABASE_URL": empty_url}
     assert phonotary("migrate", **where).stdout == f"schema {migrate.HEAD}\n"
     assert phonotary("migrate", **where).stdout == f"schema {migrate.HEAD}, as it was\n"
     opened = phonotary("account", "Acme", **where).stdout

@@ -24,7 +24,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import Encoding, load_pem_private_key
 
-from phonotary.shaken.laboratory import jose
+from phonotary.shaken import jose
 from tests.journeys import sandbox
 from tests.journeys.callers import Caller, environ, here, phonotary
 from tests.journeys.sandbox import Sandbox

@@ -12,7 +12,7 @@ import pytest
 
 from phonotary.shaken import identity_header
 from phonotary.testing import Sandbox, start
-from tests.compat.office import SHAKEN, Office
+from tests.compat.office import SHAKEN, Office, reset_office
 
 CALL = "/stir/v1/signing"
 
@@ -25,14 +25,8 @@ def running() -> Iterator[Sandbox]:
 
 @pytest.fixture
 def office(running: Sandbox) -> Iterator[Office]:
-    running.reset()
-    account = running.account
-    with httpx.Client(
-        base_url=running.url,
-        auth=(account.account_sid, account.auth_token),
-        trust_env=False,
-    ) as http:
-        yield Office(account, http)
+    with reset_office(running) as office:
+        yield office
 
 
 def name_of(office: Office, number: str) -> str | None:
@@ -81,7 +75,8 @@ def test_a_profile_takes_24_hours_and_a_seal_72(running: Sandbox, office: Office
     assert level_of(office, number["phone_number"]) == "A"
 
 
-def test_a_name_takes_48_to_72_hours_from_its_approval(running: Sandbox, office: Office) -> None:
+def filed_name(running: Sandbox, office: Office) -> tuple[str, str, str]:
+    """An approved profile and a CNAM product just submitted: number, profile, product."""
     number = running.account.numbers[0]
     profile = office.profile()
     office.assign_number(profile, number["sid"])
@@ -90,29 +85,27 @@ def test_a_name_takes_48_to_72_hours_from_its_approval(running: Sandbox, office:
     product = office.cnam_product(profile, "HARBOR BOOKS")
     office.assign_number(product, number["sid"])
     office.submit(product)
+    return number["phone_number"], profile, product
+
+
+def test_a_name_takes_48_to_72_hours_from_its_approval(running: Sandbox, office: Office) -> None:
+    number, _, product = filed_name(running, office)
     running.clock.advance("24h")
     assert office.state(product)[0] == "twilio-approved"
     running.clock.advance("47h")
-    assert name_of(office, number["phone_number"]) is None
+    assert name_of(office, number) is None
     running.clock.advance("26h")
-    assert name_of(office, number["phone_number"]) == "HARBOR BOOKS"
+    assert name_of(office, number) == "HARBOR BOOKS"
 
 
 def test_an_approval_runs_out_after_a_year(running: Sandbox, office: Office) -> None:
-    number = running.account.numbers[0]
-    profile = office.profile()
-    office.assign_number(profile, number["sid"])
-    office.submit(profile)
-    running.clock.advance("24h")
-    product = office.cnam_product(profile, "HARBOR BOOKS")
-    office.assign_number(product, number["sid"])
-    office.submit(product)
+    number, profile, _ = filed_name(running, office)
     # The ISV's own profile was approved before this one, and runs out before it.
     running.clock.advance("363d")
-    assert name_of(office, number["phone_number"]) == "HARBOR BOOKS"
+    assert name_of(office, number) == "HARBOR BOOKS"
     running.clock.advance("1d")
     assert office.state(profile)[0] == "twilio-approved"
-    assert name_of(office, number["phone_number"]) is None
+    assert name_of(office, number) is None
 
 
 def test_the_sandbox_renews_its_certificate_at_two_thirds_of_its_life(

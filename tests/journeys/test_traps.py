@@ -8,7 +8,7 @@ import httpx
 import pytest
 
 from phonotary.testing import Sandbox, start
-from tests.compat.office import PRIMARY, PROFILES, SECONDARY, SHAKEN, Office
+from tests.compat.office import PRIMARY, PROFILES, SECONDARY, SHAKEN, Office, reset_office
 
 STARTER = "RN806dd6cd175f314e1f96a9727ee271f4"
 
@@ -21,14 +21,8 @@ def running() -> Iterator[Sandbox]:
 
 @pytest.fixture
 def office(running: Sandbox) -> Iterator[Office]:
-    running.reset()
-    account = running.account
-    with httpx.Client(
-        base_url=running.url,
-        auth=(account.account_sid, account.auth_token),
-        trust_env=False,
-    ) as http:
-        yield Office(account, http)
+    with reset_office(running) as office:
+        yield office
 
 
 def wrong_list(office: Office) -> None:

@@ -12,11 +12,10 @@ import uvicorn
 
 from phonotary.cli import start
 from phonotary.clock import Clock
-from phonotary.shaken.laboratory.book import InMemory
 from phonotary.shaken.laboratory.laboratory import Laboratory
 from phonotary.web.laboratory import doors
 from phonotary.web.stir_v1 import certs_app
-from tests.rooms.shaken.laboratory_scenes import ANY, OWL
+from tests.rooms.shaken.laboratory_scenes import ANY, OWL, InMemory
 
 Around = Callable[[Any], Any]
 

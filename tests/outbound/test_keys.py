@@ -22,8 +22,8 @@ from cryptography.hazmat.primitives.serialization import (
 from phonotary.outbound import hsm, keys
 from phonotary.outbound.hsm import KeyUnusable
 from phonotary.outbound.keys import key_from
-from phonotary.shaken import issuing
-from phonotary.shaken.laboratory import csr, jose
+from phonotary.shaken import issuing, jose
+from phonotary.shaken.laboratory import csr
 from tests.outbound import softhsm
 from tests.rooms.shaken.laboratory_scenes import SCOPE
 

@@ -21,6 +21,7 @@ from phonotary.shaken.verdicts import Unobtainable, Verdict, Verstat
 from phonotary.shaken.verification import CallToVerify, Rules
 from tests.simulators import lying_repository as lies
 from tests.simulators.lying_repository import LyingRepository
+from tests.simulators.odd_certificates import scope_at
 from tests.simulators.stir_provider import (
     CA,
     DEST,
@@ -385,7 +386,7 @@ def test_fetches_in_line_share_the_budget_and_are_not_held_against_their_address
 
 
 LIST_URL = "https://lists.example/owl"
-LISTED = issuing.leaf(CA, NOW, "709J", extensions=issuing.scope_at(LIST_URL))
+LISTED = issuing.leaf(CA, NOW, "709J", extensions=scope_at(LIST_URL))
 
 
 class Lists(Fetcher):
@@ -410,7 +411,7 @@ def test_a_tn_list_by_reference_is_fetched_with_the_chain(there: bool) -> None:
         async with lies.running() as repo:
             url = repo.at("/c", lies.serves(issuing.chain(LISTED, CA)))
             fetcher = Lists(lab=frozenset({repo.origin}))
-            listed = Fetched(tn_auth_list.encode([tn_auth_list.One(ORIG)]), None, None)
+            listed = Fetched(tn_auth_list.encode([tn_auth_list.One(ORIG)]), None)
             fetcher.answers = listed if there else Unobtainable("status", "Not there.")
             repository = Repository(fetcher, TRUST, lambda: NOW)
             found = await repository.obtain(url)
@@ -442,15 +443,6 @@ def test_every_verdict_is_remembered_with_its_door_and_source() -> None:
     house(run)
 
 
-def test_what_was_let_pass_at_a_repository_is_told_on_request() -> None:
-    async def run(h: House) -> None:
-        h.serve(lies.serves(OWL.pem, "text/plain"))
-        await h.repository.obtain(h.url)
-        assert "text/plain" in (h.repository.note(h.url) or "")
-
-    house(run)
-
-
 def test_nothing_is_remembered_before_there_is_a_verdict() -> None:
     async def run(h: House) -> None:
         assert h.service.verify_now(h.call()) is None
@@ -463,7 +455,7 @@ def test_a_chain_to_nobody_we_trust_names_nothing_that_is_fetched() -> None:
     async def run(h: House) -> None:
         stranger = issuing.root(NOW)
         above = issuing.sti_ca(stranger, NOW)
-        where = issuing.scope_at(f"{h.there.origin}/list")
+        where = scope_at(f"{h.there.origin}/list")
         leaf = issuing.leaf(above, NOW, "818H", extensions=where)
         h.serve(lies.serves(issuing.chain(leaf, above)))
         verdict = await h.service.verify(h.call())

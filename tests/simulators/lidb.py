@@ -16,6 +16,7 @@ from xml.etree import ElementTree
 from xml.sax.saxutils import escape
 
 from tests.simulators.lying_repository import Behaviour, head
+from tests.simulators.streams import listening
 
 
 @dataclass
@@ -79,25 +80,8 @@ class Peer:
 @asynccontextmanager
 async def peer(answering: Answering, tls: ssl.SSLContext | None = None) -> AsyncIterator[Peer]:
     there = Peer(answering, "https" if tls else "http")
-    tasks: set[asyncio.Task[None]] = set()
-
-    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        task = asyncio.current_task()
-        assert task is not None
-        tasks.add(task)
-        await there.serve(reader, writer)
-        tasks.discard(task)
-
-    server = await asyncio.start_server(serve, "127.0.0.1", 0, ssl=tls)
-    there.port = server.sockets[0].getsockname()[1]
-    try:
+    async with listening(there.serve, tls) as there.port:
         yield there
-    finally:
-        server.close()
-        for task in list(tasks):
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
-        await server.wait_closed()
 
 
 async def _read(reader: asyncio.StreamReader) -> Asked:

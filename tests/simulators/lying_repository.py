@@ -8,6 +8,8 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
+from tests.simulators.streams import listening
+
 PEM_TYPE = "application/pem-certificate-chain"
 Behaviour = Callable[[asyncio.StreamWriter], Awaitable[None]]
 
@@ -114,24 +116,5 @@ def after(pause: float, then: Behaviour) -> Behaviour:
 async def running(tls: ssl.SSLContext | None = None) -> AsyncIterator[LyingRepository]:
     """Listens on a free port of 127.0.0.1; with ``tls``, as https."""
     repository = LyingRepository(scheme="https" if tls else "http")
-    tasks: set[asyncio.Task[None]] = set()
-
-    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        task = asyncio.current_task()
-        assert task is not None
-        tasks.add(task)
-        try:
-            await repository.answer(reader, writer)
-        finally:
-            tasks.discard(task)
-
-    server = await asyncio.start_server(answer, "127.0.0.1", 0, ssl=tls)
-    repository.port = server.sockets[0].getsockname()[1]
-    try:
+    async with listening(repository.answer, tls) as repository.port:
         yield repository
-    finally:
-        server.close()
-        for task in list(tasks):
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
-        await server.wait_closed()

@@ -2,35 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 
 from phonotary.sip.redirect import Redirect
 from phonotary.sip.server import Limits, Server, serve
+from tests.listening.threads import in_thread
 
 
-@contextmanager
-def serving(redirect: Redirect, limits: Limits | None = None) -> Iterator[Server]:
-    ready, servers = threading.Event(), list[Server]()
-    loop = asyncio.new_event_loop()
-
-    async def run() -> None:
-        servers.append(await serve("127.0.0.1", 0, redirect, limits=limits))
-        ready.set()
-
-    def live() -> None:
-        loop.run_until_complete(run())
-        loop.run_forever()
-
-    thread = threading.Thread(target=live)
-    thread.start()
-    try:
-        assert ready.wait(10)
-        yield servers[0]
-    finally:
-        asyncio.run_coroutine_threadsafe(servers[0].close(), loop).result(10)
-        loop.call_soon_threadsafe(loop.stop)
-        thread.join(10)
-        loop.close()
+def serving(redirect: Redirect, limits: Limits | None = None) -> AbstractContextManager[Server]:
+    return in_thread(lambda: serve("127.0.0.1", 0, redirect, limits=limits))

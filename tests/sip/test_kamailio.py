@@ -7,7 +7,7 @@ import base64
 import json
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
@@ -36,6 +36,29 @@ def signer() -> Signer:
     return Signer(int(time.time()))
 
 
+Through = Callable[..., str]
+
+
+@pytest.fixture
+def through(tmp_path: Path) -> Through:
+    """What the called party sees of a call by ``steps`` through ``recipe``."""
+
+    def run(steps: str, recipe: str, **defines: str) -> str:
+        with (
+            sipp.answering(tmp_path) as called,
+            kamailio.proxy(tmp_path, recipe, NEXT_HOP=at(called.port), **defines) as proxy,
+        ):
+            done = sipp.call(tmp_path, steps, proxy.port)
+            assert done.failed == "", proxy.log.read_text()
+            return called.finished()
+
+    return run
+
+
+def at(port: int) -> str:
+    return f"sip:127.0.0.1:{port}"
+
+
 def claims(identity: str, signer: Signer) -> dict[str, Any]:
     """What the header says, once its signature by the signer's certificate holds."""
     leaf = x509.load_pem_x509_certificates(signer.issued.chain_pem)[0]
@@ -44,19 +67,9 @@ def claims(identity: str, signer: Signer) -> dict[str, Any]:
     return found
 
 
-def test_the_called_party_receives_a_signed_call(tmp_path: Path, signer: Signer) -> None:
-    with (
-        serving(door(sign=signer, now=lambda: signer.now)) as server,
-        sipp.answering(tmp_path) as called,
-        kamailio.proxy(
-            tmp_path,
-            REDIRECT,
-            PHONOTARY=f"sip:127.0.0.1:{server.port}",
-            NEXT_HOP=f"sip:127.0.0.1:{called.port}",
-        ) as proxy,
-    ):
-        assert sipp.call(tmp_path, ANSWERED, proxy.port).failed == ""
-        messages = called.finished()
+def test_the_called_party_receives_a_signed_call(through: Through, signer: Signer) -> None:
+    with serving(door(sign=signer, now=lambda: signer.now)) as server:
+        messages = through(ANSWERED, REDIRECT, PHONOTARY=at(server.port))
     (identity,) = sipp.headers(messages, "INVITE", "Identity")
     found = claims(identity, signer)
     assert (found["attest"], found["orig"], found["dest"]) == (
@@ -89,19 +102,6 @@ def forged_call(*lines: str) -> str:
     )
 
 
-def through(tmp_path: Path, steps: str, recipe: str, **defines: str) -> str:
-    """What the called party saw of a call through ``recipe``."""
-    with (
-        sipp.answering(tmp_path) as called,
-        kamailio.proxy(
-            tmp_path, recipe, NEXT_HOP=f"sip:127.0.0.1:{called.port}", **defines
-        ) as proxy,
-    ):
-        done = sipp.call(tmp_path, steps, proxy.port)
-        assert done.failed == "", proxy.log.read_text()
-        return called.finished()
-
-
 def privileged(messages: str) -> list[str]:
     return [value for name in PRIVILEGED for value in sipp.headers(messages, "INVITE", name)]
 
@@ -125,12 +125,11 @@ def assert_from_is_clean(messages: str) -> None:
     ],
 )
 def test_only_phonotary_says_that_a_number_was_validated(
-    tmp_path: Path, verifier: Verifier, passed_on: list[str]
+    through: Through, verifier: Verifier, passed_on: list[str]
 ) -> None:
     redirect = door(trunk(Role.VERIFY), verifier=verifier)
     with serving(redirect) as server:
-        address = f"sip:127.0.0.1:{server.port}"
-        messages = through(tmp_path, forged_call(), REDIRECT, PHONOTARY=address)
+        messages = through(forged_call(), REDIRECT, PHONOTARY=at(server.port))
     assert_from_is_clean(messages)
     found = privileged(messages)
     assert len(found) == len(passed_on)
@@ -139,30 +138,29 @@ def test_only_phonotary_says_that_a_number_was_validated(
     assert verifier.asked[0].orig == "+14155550100"
 
 
-def test_no_forged_verstat_passes_when_a_call_is_not_signed(tmp_path: Path, signer: Signer) -> None:
+def test_no_forged_verstat_passes_when_a_call_is_not_signed(
+    through: Through, signer: Signer
+) -> None:
     signer.fault = Refused(Reason.FORBIDDEN, "No.")
     with serving(door(trunk(Role.AUTHENTICATE), sign=signer)) as server:
-        address = f"sip:127.0.0.1:{server.port}"
-        messages = through(tmp_path, forged_call(), REDIRECT, PHONOTARY=address)
+        messages = through(forged_call(), REDIRECT, PHONOTARY=at(server.port))
     assert_from_is_clean(messages)
     assert privileged(messages) == []
 
 
-def test_no_forged_verstat_passes_when_phonotary_is_away(tmp_path: Path) -> None:
-    address = f"sip:127.0.0.1:{sipp.free_port()}"
-    messages = through(tmp_path, forged_call(), REDIRECT, PHONOTARY=address)
+def test_no_forged_verstat_passes_when_phonotary_is_away(through: Through) -> None:
+    messages = through(forged_call(), REDIRECT, PHONOTARY=at(sipp.free_port()))
     assert_from_is_clean(messages)
     assert privileged(messages) == []
 
 
 def test_a_trusted_peers_asserted_identity_is_believed_but_not_its_verstat(
-    tmp_path: Path, signer: Signer
+    through: Through, signer: Signer
 ) -> None:
     redirect = door(trunk(Role.AUTHENTICATE), sign=signer, now=lambda: signer.now)
     with serving(redirect) as server:
-        address = f"sip:127.0.0.1:{server.port}"
         messages = through(
-            tmp_path, forged_call(), REDIRECT, PHONOTARY=address, TRUSTED="127.0.0.0/8"
+            forged_call(), REDIRECT, PHONOTARY=at(server.port), TRUSTED="127.0.0.0/8"
         )
     assert_from_is_clean(messages)
     assert signer.asked[0].orig == "+18005550000"
@@ -178,11 +176,10 @@ def test_a_trusted_peers_asserted_identity_is_believed_but_not_its_verstat(
     [("192.0.2.0/32", "14155550100", 1), ("10.0.0.0/8,127.0.0.0/8", "18005550000", 1)],
 )
 def test_the_http_recipe_believes_only_trusted_peers(
-    tmp_path: Path, signer: Signer, trusted: str, orig: str, identities: int
+    through: Through, signer: Signer, trusted: str, orig: str, identities: int
 ) -> None:
     with http_door(signer) as (address, _):
         messages = through(
-            tmp_path,
             forged_call(*(() if "127" in trusted else ("Identity: garbage",))),
             HTTP,
             PHONOTARY=address,
@@ -196,24 +193,13 @@ def test_the_http_recipe_believes_only_trusted_peers(
     assert not any("verstat" in value.lower() for value in privileged(messages))
 
 
-def test_the_called_party_learns_what_was_verified(tmp_path: Path) -> None:
+def test_the_called_party_learns_what_was_verified(through: Through) -> None:
     forged = "Identity: e30.e30.e30;info=<https://a.example/c.pem>;alg=ES256;ppt=shaken"
     claimed = "P-Asserted-Identity: <sip:+14155550100;verstat=TN-Validation-Passed@h>"
     steps = sipp.invite(lines=(forged, claimed)) + sipp.expect(200) + sipp.ACK_ANSWER
     verifier = Verifier(failed("signature"), at_once=False)
-    with (
-        serving(door(verifier=verifier)) as server,
-        sipp.answering(tmp_path) as called,
-        kamailio.proxy(
-            tmp_path,
-            REDIRECT,
-            PHONOTARY=f"sip:127.0.0.1:{server.port}",
-            TRUSTED="127.0.0.0/8",
-            NEXT_HOP=f"sip:127.0.0.1:{called.port}",
-        ) as proxy,
-    ):
-        assert sipp.call(tmp_path, steps, proxy.port).failed == ""
-        messages = called.finished()
+    with serving(door(verifier=verifier)) as server:
+        messages = through(steps, REDIRECT, PHONOTARY=at(server.port), TRUSTED="127.0.0.0/8")
     assert sipp.headers(messages, "INVITE", "P-Asserted-Identity") == [
         "<sip:+14155550100;verstat=TN-Validation-Failed@h>"
     ]
@@ -221,35 +207,17 @@ def test_the_called_party_learns_what_was_verified(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("reason", [Reason.FORBIDDEN, Reason.UNAVAILABLE])
-def test_a_call_that_is_not_signed_goes_on(tmp_path: Path, signer: Signer, reason: Reason) -> None:
+def test_a_call_that_is_not_signed_goes_on(
+    through: Through, signer: Signer, reason: Reason
+) -> None:
     signer.fault = Refused(reason, "No.")
-    with (
-        serving(door(sign=signer, now=lambda: signer.now)) as server,
-        sipp.answering(tmp_path) as called,
-        kamailio.proxy(
-            tmp_path,
-            REDIRECT,
-            PHONOTARY=f"sip:127.0.0.1:{server.port}",
-            NEXT_HOP=f"sip:127.0.0.1:{called.port}",
-        ) as proxy,
-    ):
-        assert sipp.call(tmp_path, ANSWERED, proxy.port).failed == ""
-        messages = called.finished()
+    with serving(door(sign=signer, now=lambda: signer.now)) as server:
+        messages = through(ANSWERED, REDIRECT, PHONOTARY=at(server.port))
     assert sipp.headers(messages, "INVITE", "Identity") == []
 
 
-def test_a_call_goes_on_when_phonotary_is_away(tmp_path: Path) -> None:
-    with (
-        sipp.answering(tmp_path) as called,
-        kamailio.proxy(
-            tmp_path,
-            REDIRECT,
-            PHONOTARY=f"sip:127.0.0.1:{sipp.free_port()}",
-            NEXT_HOP=f"sip:127.0.0.1:{called.port}",
-        ) as proxy,
-    ):
-        assert sipp.call(tmp_path, ANSWERED, proxy.port).failed == ""
-        messages = called.finished()
+def test_a_call_goes_on_when_phonotary_is_away(through: Through) -> None:
+    messages = through(ANSWERED, REDIRECT, PHONOTARY=at(sipp.free_port()))
     assert sipp.headers(messages, "INVITE", "Identity") == []
 
 
@@ -258,7 +226,7 @@ def test_a_blocked_call_ends_at_the_caller(tmp_path: Path, signer: Signer) -> No
     steps = sipp.invite() + sipp.expect(603, "Reason", "SIP;cause=603") + sipp.ACK
     with (
         serving(door(sign=signer, now=lambda: signer.now)) as server,
-        kamailio.proxy(tmp_path, REDIRECT, PHONOTARY=f"sip:127.0.0.1:{server.port}") as proxy,
+        kamailio.proxy(tmp_path, REDIRECT, PHONOTARY=at(server.port)) as proxy,
     ):
         assert sipp.call(tmp_path, steps, proxy.port).failed == ""
 
@@ -304,20 +272,9 @@ def http_door(signer: Signer) -> Iterator[tuple[str, list[str]]]:
             thread.join()
 
 
-def test_the_http_recipe_signs_too(tmp_path: Path, signer: Signer) -> None:
-    with (
-        http_door(signer) as (address, seen),
-        sipp.answering(tmp_path) as called,
-        kamailio.proxy(
-            tmp_path,
-            HTTP,
-            PHONOTARY=address,
-            ACCOUNT=f"{ACCOUNT}:secret",
-            NEXT_HOP=f"sip:127.0.0.1:{called.port}",
-        ) as proxy,
-    ):
-        assert sipp.call(tmp_path, ANSWERED, proxy.port).failed == ""
-        messages = called.finished()
+def test_the_http_recipe_signs_too(through: Through, signer: Signer) -> None:
+    with http_door(signer) as (address, seen):
+        messages = through(ANSWERED, HTTP, PHONOTARY=address, ACCOUNT=f"{ACCOUNT}:secret")
     (identity,) = sipp.headers(messages, "INVITE", "Identity")
     assert claims(identity, signer)["orig"] == {"tn": "14155550100"}
     assert seen == [f"Basic {base64.b64encode(f'{ACCOUNT}:secret'.encode()).decode()}"]
@@ -333,13 +290,13 @@ def test_kamailios_own_verification_accepts_what_we_sign(tmp_path: Path, signer:
             tmp_path,
             VERIFY,
             CERTIFICATE=str(certificate),
-            NEXT_HOP=f"sip:127.0.0.1:{called.port}",
+            NEXT_HOP=at(called.port),
         ) as terminating,
         kamailio.proxy(
             tmp_path,
             REDIRECT,
-            PHONOTARY=f"sip:127.0.0.1:{server.port}",
-            NEXT_HOP=f"sip:127.0.0.1:{terminating.port}",
+            PHONOTARY=at(server.port),
+            NEXT_HOP=at(terminating.port),
         ) as originating,
     ):
         assert sipp.call(tmp_path, ANSWERED, originating.port).failed == ""
@@ -357,8 +314,8 @@ def test_kamailios_own_verification_refuses_another_key(tmp_path: Path, signer: 
         kamailio.proxy(
             tmp_path,
             REDIRECT,
-            PHONOTARY=f"sip:127.0.0.1:{server.port}",
-            NEXT_HOP=f"sip:127.0.0.1:{terminating.port}",
+            PHONOTARY=at(server.port),
+            NEXT_HOP=at(terminating.port),
         ) as originating,
     ):
         assert sipp.call(tmp_path, steps, originating.port).failed == ""

@@ -16,6 +16,7 @@ from phonotary.shaken.verification import CallToVerify
 from phonotary.sip.answers import Policy
 from phonotary.sip.server import Limits, Server, serve
 from phonotary.sip.trunks import Role, Trunk
+from tests.listening.threads import closed
 from tests.sip.invites import ACCOUNT, Signer, Verifier, door, request, response
 from tests.sip.serving import serving
 
@@ -52,18 +53,6 @@ def received(sock: socket.socket, messages: int = 1) -> list[bytes]:
             break
         data += part
     return [one + b"\r\n\r\n" for one in data.split(b"\r\n\r\n")[:-1]]
-
-
-def closed(sock: socket.socket) -> bool:
-    """Whether the other side has hung up; what it sent before is passed over."""
-    try:
-        while sock.recv(65536):
-            pass
-    except ConnectionError:
-        pass
-    except TimeoutError:
-        return False
-    return True
 
 
 def test_an_invite_over_udp_comes_back_signed(server: Server) -> None:

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 from alembic.autogenerate import compare_metadata
@@ -15,25 +13,15 @@ from sqlalchemy.exc import IntegrityError
 from phonotary.bootstrap.hub import open_hub
 from phonotary.config import Settings
 from phonotary.errors import Reason, Refused
-from phonotary.storage import migrate, schema
+from phonotary.storage import migrate, schema, schema_names
 from phonotary.storage.database import Database
-from tests.simulators import postgres
 from tests.storage.samples import OURS, bundle, number
-
-
-@pytest.fixture(params=["sqlite", "postgres"])
-def empty_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
-    """The URL of a database that nothing was ever written to."""
-    if request.param == "sqlite":
-        yield f"sqlite:///{tmp_path / 'hub.db'}"
-        return
-    with postgres.database(request.getfixturevalue("postgres_server")) as url:
-        yield url
 
 
 def test_the_migrated_schema_is_the_one_the_program_uses(database: Database) -> None:
     with database.engine.connect() as connection:
         context = MigrationContext.configure(connection, opts={"compare_server_default": True})
+        assert schema_names.cnam_registrations.metadata is schema.metadata
         assert compare_metadata(context, schema.metadata) == []
 
 

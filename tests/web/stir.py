@@ -19,7 +19,8 @@ from phonotary.shaken.signing import CallToSign, SignedCall, sign_call, signing_
 from phonotary.shaken.verdicts import Verdict, Verstat
 from phonotary.shaken.verification import CallToVerify
 from phonotary.web import lean
-from phonotary.web.stir_v1 import Door, Headers, asgi, doors
+from phonotary.web.stir_v1 import AsgiApp, Door, Headers, asgi, doors
+from tests.rooms.shaken.standings import BEST, CALLER
 
 _FILES = Path(__file__).parents[1] / "vectors"
 VECTORS = json.loads((_FILES / "atis1000082.json").read_text(encoding="utf-8"))
@@ -39,24 +40,8 @@ NUMBER = "+" + SAMPLE["signingRequest"]["orig"]["tn"]
 X5U = "https://trust.example/certs/leaf.pem"
 ISSUED = sandbox_certificates(NOW, "709J", "Owl Telecom")
 CREDENTIAL = load_credential(ISSUED.chain_pem, ISSUED.key_pem, X5U)
-CALLER = "AC" + "1" * 32
 KNOWN = {"authorization": "Basic known"}
 GOOD = {**KNOWN, "accept": "application/json", "content-type": "application/json"}
-BEST = Standing(
-    account_sid=CALLER,
-    account_known=True,
-    number_ours=True,
-    number_right_valid=True,
-    profile_sid="BU" + "2" * 32,
-    profile_vouching=True,
-    product_sid="BU" + "3" * 32,
-    product_vouching=True,
-    product_linked=True,
-    number_on_profile=True,
-    number_on_product=True,
-    account_vouched=True,
-    business_name="Owl Telecom",
-)
 PASSED = Verdict(Verstat.PASSED)
 
 
@@ -142,7 +127,17 @@ def over_asgi(
         "headers": [(k.encode("latin-1"), v.encode("latin-1")) for k, v in headers.items()],
         "client": ("192.0.2.1", 40_000),
     }
-    left = [{"type": "http.request", "body": body}, {"type": "http.disconnect"}]
+    answer = drive(asgi(door), scope, [body])
+    assert answer is not None
+    return answer
+
+
+def drive(server: AsgiApp, scope: dict[str, Any], chunks: list[bytes]) -> Answer | None:
+    """One request with its body in chunks, after which the client leaves; None for no answer."""
+    left = [
+        {"type": "http.request", "body": one, "more_body": n < len(chunks) - 1}
+        for n, one in enumerate(chunks)
+    ] + [{"type": "http.disconnect"}]
     sent: list[Any] = []
 
     async def receive() -> Any:
@@ -152,9 +147,11 @@ def over_asgi(
         sent.append(message)
 
     async def once() -> None:
-        await asgi(door)(scope, receive, send)
+        await server(scope, receive, send)
 
     asyncio.run(once())
+    if not sent:
+        return None
     start, end = sent
     found = {k.decode(): v.decode("latin-1") for k, v in start["headers"]}
     return Answer(start["status"], found, end["body"])

@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 from cryptography import x509
 
-from phonotary.shaken.laboratory import jose, tokens
+from phonotary.shaken import jose
+from phonotary.shaken.laboratory import tokens
 from phonotary.shaken.laboratory.laboratory import ACME, STI_PA
 from phonotary.web.laboratory import doors
 from tests.rooms.shaken.laboratory_scenes import NOW, ORIGIN, OWL, SCOPE, Client, laboratory

@@ -5,13 +5,13 @@ from __future__ import annotations
 import asyncio
 import json
 import uuid
-from typing import Any
 
 import httpx
 import pytest
 from cryptography import x509
 
 from phonotary.web.stir_v1 import MAX_BODY, SIGNING, AsgiApp, Headers, asgi, certs_app
+from tests.web import stir
 from tests.web.stir import (
     CREDENTIAL,
     GOOD,
@@ -37,27 +37,7 @@ def drive(
 ) -> Answer | None:
     """One request with its body in chunks, after which the client leaves; None for no answer."""
     scope = {"type": "http", "method": method, "path": path, "headers": headers}
-    left = [
-        {"type": "http.request", "body": one, "more_body": n < len(chunks) - 1}
-        for n, one in enumerate(chunks)
-    ] + [{"type": "http.disconnect"}]
-    sent: list[Any] = []
-
-    async def receive() -> Any:
-        return left.pop(0)
-
-    async def send(message: Any) -> None:
-        sent.append(message)
-
-    async def once() -> None:
-        await server(scope, receive, send)
-
-    asyncio.run(once())
-    if not sent:
-        return None
-    start, end = sent
-    found = {k.decode(): v.decode() for k, v in start["headers"]}
-    return Answer(start["status"], found, end["body"])
+    return stir.drive(server, scope, chunks)
 
 
 def good(length: int) -> list[tuple[bytes, bytes]]:

@@ -11,6 +11,7 @@ from phonotary.cli import (
     accounts,
     audit,
     cert,
+    cert_delegate,
     cert_trust,
     demo,
     env,
@@ -44,6 +45,7 @@ app.command("sign")(sign.sign)
 app.command("verify")(verify.verify)
 app.command("inspect")(inspect.inspect)
 cert.cert_app.command("trust")(cert_trust.trust)
+cert.cert_app.command("delegate")(cert_delegate.delegate)
 app.add_typer(cert.cert_app, name="cert")
 app.add_typer(places.places, name="places")
 app.command("evidence")(evidence.evidence)

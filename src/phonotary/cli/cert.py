@@ -16,6 +16,7 @@ import typer
 from phonotary.cli import running
 from phonotary.cli.chain_file import Chain, content, fail
 from phonotary.clock import Clock, iso8601
+from phonotary.errors import Refused
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric import ec
@@ -23,7 +24,6 @@ if TYPE_CHECKING:
     from phonotary.shaken.laboratory.profiles import Profile
 
 DUE = 3
-_MAX_SECRET = 1_024
 
 cert_app = typer.Typer(
     help="Obtain, renew, check and show the certificate that signs calls.", no_args_is_help=True
@@ -79,6 +79,9 @@ def obtain(
     password_file: PASSWORD,
     key: KEY,
     chain: CHAIN,
+    delegate_ca: Annotated[
+        bool, typer.Option("--delegate-ca", help="A CA of the provider's own, for cert delegate.")
+    ] = False,
     profile: PROFILE = "rfc9448",
     account_key: ACCOUNT_KEY = None,
     repository: REPOSITORY = None,
@@ -93,12 +96,12 @@ def obtain(
     authorities = _authorities(
         directory, sti_pa, user, password_file, profile, ca_file, contact, agree_terms
     )
-    signing = _key(key)
+    signing = key_at(key)
     account = _account(account_key, key, authorities, signing)
-    new = Chain.of(_ordered(authorities, spc, organisation, signing, account))
-    _publish(new, publish)
+    new = Chain.of(_ordered(authorities, spc, organisation, delegate_ca, signing, account))
+    publish_chain(new, publish)
     running.write(chain, new.pem, mode=0o644)
-    _tell(new, chain, repository)
+    tell(new, chain, repository)
 
 
 @cert_app.command()
@@ -143,8 +146,8 @@ def renew(
         fresh.unlink(missing_ok=True)
     signing = keys.new_file(fresh) if new_key else keys.key_from(key)
     account = _account(account_key, key, authorities, signing)
-    new = Chain.of(_ordered(authorities, old.spc, old.organisation, signing, account))
-    _publish(new, publish)
+    new = Chain.of(_ordered(authorities, old.spc, old.organisation, old.is_ca, signing, account))
+    publish_chain(new, publish)
     mark = old.fingerprint[:16]
     running.write(_beside(chain, mark), old.pem, mode=0o644)
     running.write(_beside(chain, "new"), new.pem, mode=0o644)
@@ -154,7 +157,7 @@ def renew(
         # keeps what it has and reads again. Whoever is stopped here finishes at the next renewal.
         os.replace(fresh, key)
     os.replace(_beside(chain, "new"), chain)
-    _tell(new, chain, repository)
+    tell(new, chain, repository)
 
 
 @cert_app.command()
@@ -233,11 +236,16 @@ def _authorities(
 
 
 def secret_in(file: Path) -> str:
-    """The password that a file holds alone."""
-    return content(file)[:_MAX_SECRET].decode(errors="replace").strip()
+    """The password that a file holds alone; exit 2 when it holds none."""
+    from phonotary.outbound.secret_file import secret
+
+    try:
+        return secret(file)
+    except Refused as fault:
+        fail(fault.because)
 
 
-def _key(reference: str) -> ec.EllipticCurvePrivateKey:
+def key_at(reference: str) -> ec.EllipticCurvePrivateKey:
     """The key there is, or a new one: an order that failed can be tried again as it was."""
     from phonotary.outbound import keys
 
@@ -259,13 +267,14 @@ def _account(
         return signing
     if given is None and keys.in_hsm(key):
         fail("with a key in an HSM, name the ACME account's key file by --account-key.")
-    return _key(given or str(_beside(key, "account")))
+    return key_at(given or str(_beside(key, "account")))
 
 
 def _ordered(
     authorities: _Authorities,
     spc: str,
     organisation: str,
+    ca: bool,
     signing: ec.EllipticCurvePrivateKey,
     account: ec.EllipticCurvePrivateKey,
 ) -> bytes:
@@ -285,6 +294,7 @@ def _ordered(
             organisation=organisation,
             common_name=f"SHAKEN {spc}",
             profile=authorities.profile,
+            ca=ca,
             contact=authorities.contact,
             agree_terms=authorities.agree_terms,
         )
@@ -306,13 +316,13 @@ def _finish(chain: Path, key: str) -> None:
         waiting.unlink()
 
 
-def _publish(new: Chain, directory: Path | None) -> None:
+def publish_chain(new: Chain, directory: Path | None) -> None:
     """Before it is used: verifiers must find the chain when the first call names it."""
     if directory is not None:
         running.write(directory / f"{new.fingerprint}.pem", new.pem, mode=0o644)
 
 
-def _tell(new: Chain, chain: Path, repository: str | None) -> None:
+def tell(new: Chain, chain: Path, repository: str | None) -> None:
     typer.echo(f"chain        {chain}")
     typer.echo(f"not after    {iso8601(new.end)}")
     if repository:

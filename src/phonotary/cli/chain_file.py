@@ -11,6 +11,8 @@ import typer
 if TYPE_CHECKING:
     from cryptography import x509
 
+    from phonotary.shaken.tn_auth_list import Entry
+
 
 @dataclass(frozen=True, slots=True)
 class Chain:
@@ -49,8 +51,8 @@ class Chain:
         return renewal_due(self.begin, self.end)
 
     @property
-    def spc(self) -> str:
-        """The one provider code; exit 2 when the certificate is not one for SHAKEN."""
+    def scope(self) -> tuple[Entry, ...]:
+        """Exit 2 when the certificate is not one for SHAKEN."""
         from cryptography import x509
 
         from phonotary.shaken import tn_auth_list
@@ -59,10 +61,26 @@ class Chain:
             found = self.leaf.extensions.get_extension_for_oid(tn_auth_list.EXTENSION).value
         except (x509.ExtensionNotFound, ValueError):
             fail("the certificate has no TN Authorization List; it is not one for SHAKEN.")
-        match tn_auth_list.decode(found.public_bytes()):
+        return tn_auth_list.decode(found.public_bytes())
+
+    @property
+    def spc(self) -> str:
+        """The one provider code; exit 2 when the certificate is not one for SHAKEN."""
+        from phonotary.shaken import tn_auth_list
+
+        match self.scope:
             case (tn_auth_list.Spc(code),):
                 return code
         fail("the certificate does not speak for exactly one service provider code.")
+
+    @property
+    def is_ca(self) -> bool:
+        from cryptography import x509
+
+        try:
+            return self.leaf.extensions.get_extension_for_class(x509.BasicConstraints).value.ca
+        except (x509.ExtensionNotFound, ValueError):
+            return False
 
     @property
     def organisation(self) -> str:

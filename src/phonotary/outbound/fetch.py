@@ -45,8 +45,6 @@ class Fetched:
     body: bytes
     lifetime: int | None
     """Seconds it may be kept for, as the server's headers say; None when they do not."""
-    note: str | None
-    """What was let pass."""
 
 
 class Fetcher:
@@ -61,11 +59,10 @@ class Fetcher:
         *,
         ports: frozenset[int] = credential_url.PORTS,
         lab: frozenset[str] = frozenset(),
-        strict_types: bool = False,
         tls: ssl.SSLContext | None = None,
         resolve: Resolve | None = None,
     ) -> None:
-        self._ports, self._lab, self._strict = ports, lab, strict_types
+        self._ports, self._lab = ports, lab
         # Own threads: a resolver that hangs must not take those that others wait for.
         self._threads = ThreadPoolExecutor(_RESOLVERS, thread_name_prefix="resolve")
         self._asking: Counter[str] = Counter()
@@ -176,20 +173,12 @@ class Fetcher:
                 raise Unobtainable("redirect", "The repository redirects, which is not followed.")
             if reply.status_code != 200:
                 raise Unobtainable("status", f"The repository answers {reply.status_code}.")
-            note = self._judge_type(reply, media_type)
-            return Fetched(await _body(reply), lifetime(reply.headers), note)
-
-    def _judge_type(self, reply: httpx.Response, wanted: str) -> str | None:
-        """Repositories in use send many types, so another one is an error only when asked for."""
-        if reply.headers.get("content-encoding", "identity").lower() != "identity":
-            raise Unobtainable("type", "The repository sends an encoding that was not asked for.")
-        found = reply.headers.get("content-type", "").partition(";")[0].strip().lower()
-        if found == wanted:
-            return None
-        because = f"The repository sends it as {found[:80] or 'nothing'}, not as {wanted}."
-        if self._strict:
-            raise Unobtainable("type", because)
-        return because
+            # Repositories in use send many media types; an encoding would have to be undone.
+            if reply.headers.get("content-encoding", "identity").lower() != "identity":
+                raise Unobtainable(
+                    "type", "The repository sends an encoding that was not asked for."
+                )
+            return Fetched(await _body(reply), lifetime(reply.headers))
 
 
 def _is_tls(fault: BaseException | None) -> bool:

@@ -17,6 +17,7 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, utils
 
 from phonotary.errors import Reason, Refused
+from phonotary.outbound.secret_file import secret
 
 if TYPE_CHECKING:
     import pkcs11
@@ -193,11 +194,9 @@ def _session(reference: HsmReference) -> pkcs11.Session:
 
 def _pin(path: Path) -> str:
     try:
-        with path.open(encoding="utf-8") as file:
-            return file.read(256).strip()
-    except (OSError, UnicodeDecodeError) as fault:
-        said = fault.strerror if isinstance(fault, OSError) else "it is not text"
-        raise KeyUnusable(f"The PIN's file {path} cannot be read: {said}.") from None
+        return secret(path)
+    except Refused as fault:
+        raise KeyUnusable(f"The PIN's file is of no use: {fault.because}") from None
 
 
 def _only(session: pkcs11.Session, reference: HsmReference, kind: pkcs11.ObjectClass) -> Any:

@@ -69,7 +69,6 @@ class _Kept:
     judged: ValidChain | Untrusted
     judge_again_at: Instant
     by: Trust
-    note: str | None
 
     @property
     def size(self) -> int:
@@ -107,11 +106,6 @@ class Repository:
 
     def __len__(self) -> int:
         return len(self._kept)
-
-    def note(self, url: str) -> str | None:
-        """What was let pass when this chain was fetched, one sentence; None for nothing."""
-        kept = self._kept.get(url)
-        return kept.note if kept else None
 
     def set_trust(self, trust: Trust) -> None:
         """New authorities or revocations: from now on every chain is judged by them."""
@@ -219,7 +213,7 @@ class Repository:
         now = self._now()
         bodies = {name: one.body for name, one in zip(names, lists, strict=True)}
         judged, again = self._judgement(body, bodies, now)
-        return _Kept(body, bodies, now + life, judged, again, self._trust, fetched.note)
+        return _Kept(body, bodies, now + life, judged, again, self._trust)
 
     def _references(self, body: bytes) -> tuple[str, ...]:
         """Nothing is fetched for a chain that leads to nobody: its names are a stranger's."""

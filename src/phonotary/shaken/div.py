@@ -14,7 +14,7 @@ from typing import Any
 
 from phonotary.clock import Instant
 from phonotary.errors import Reason, Refused
-from phonotary.shaken import passport, uris
+from phonotary.shaken import uris
 from phonotary.shaken.passport import Finding, Identity, Passport
 
 MOST = 5
@@ -124,23 +124,6 @@ def open_ends(passports: Sequence[Passport]) -> tuple[Passport, ...]:
             seen.add(one.pair)
             ends.append(one)
     return tuple(one.passport for one in ends)
-
-
-def unwrap(outer: Passport, most: int = MOST) -> tuple[Passport, ...]:
-    """A ``div-o`` token and what it wraps in ``opt``, outermost first (RFC 8946 section 5).
-
-    Raises Refused (INVALID_PARAMETER) when ``opt`` is missing, unreadable, or nested more than
-    ``most`` deep. A token of another kind comes back alone.
-    """
-    found = [outer]
-    while found[-1].ppt == "div-o":
-        if len(found) > most:
-            raise _refused(f"it is wrapped more than {most} times")
-        inner = found[-1].payload.get("opt")
-        if not isinstance(inner, str):
-            raise _refused("its opt is not a PASSporT")
-        found.append(passport.read(inner))
-    return tuple(found)
 
 
 def links(

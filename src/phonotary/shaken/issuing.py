@@ -6,8 +6,7 @@ written over, because a verifier is only tested by certificates that are wrong i
 
 from __future__ import annotations
 
-from base64 import encodebytes
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TypedDict, Unpack
@@ -17,12 +16,9 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.hashes import SHA256, SHA384, SHA512
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from cryptography.x509.oid import ExtensionOID, NameOID
-from joserfc import jws
-from joserfc.jwk import ECKey
 
 from phonotary.clock import Instant
-from phonotary.shaken import constraints, der, passport, tn_auth_list
-from phonotary.shaken.trust import LIST_FORM
+from phonotary.shaken import constraints, jose, passport, tn_auth_list
 
 # The policy identifier ends in the certificate policy's version; 4 stands for version 1.4.
 POLICY = x509.ObjectIdentifier("2.16.840.1.114569.1.1.4")
@@ -202,14 +198,6 @@ def bounds(claims: constraints.ClaimConstraints | None) -> Extensions:
     return {claims.oid: (_raw(claims.oid, constraints.encode(claims)), False)}
 
 
-def scope_at(url: str) -> Extensions:
-    """A TN Authorization List by reference, and none by value (RFC 8226 section 10.2)."""
-    access = x509.AccessDescription(tn_auth_list.BY_REFERENCE, x509.UniformResourceIdentifier(url))
-    there = x509.AuthorityInformationAccess([access])
-    oid = ExtensionOID.AUTHORITY_INFORMATION_ACCESS
-    return {oid: (there, False), tn_auth_list.EXTENSION: None}
-
-
 def chain(*certified: Certified) -> bytes:
     """PEM, one after the other: the leaf comes first (RFC 9060 section 5)."""
     return b"".join(one.pem for one in certified)
@@ -273,26 +261,8 @@ def ca_list(
     }
     payload = {key: value for key, value in (payload | claims).items() if value is not None}
     found = {"x5u": x5u} if x5u else {"x5c": [_b64(one) for one in (signer, *above)]}
-    key = ECKey.import_key(signer.key_pem)
-    header = {"alg": "ES256", "typ": "JWT", **found}
-    return jws.serialize_compact(header, passport.canonical(payload), key, registry=LIST_FORM)
-
-
-def signed_again(
-    certified: Certified, signer: ec.EllipticCurvePrivateKey, edit: Callable[[bytes], bytes]
-) -> bytes:
-    """PEM of the certificate with its signed part changed, and signed anew with ``signer``.
-
-    For shapes no sound library writes, and some it does not even load: an extension twice, a
-    serial of nought, version 2.
-    """
-    (_, outer), *_ = der.tlvs(certified.certificate.public_bytes(Encoding.DER))
-    (_, algorithm) = list(der.tlvs(outer))[1]
-    signed = edit(certified.certificate.tbs_certificate_bytes)
-    signature = signer.sign(signed, ec.ECDSA(SHA256()))
-    parts = der.tlv(der.SEQUENCE, algorithm) + der.tlv(der.BIT_STRING, b"\x00" + signature)
-    lines = encodebytes(der.tlv(der.SEQUENCE, signed + parts))
-    return b"-----BEGIN CERTIFICATE-----\n" + lines + b"-----END CERTIFICATE-----\n"
+    header = {"typ": "JWT", **found}
+    return jose.sign_compact(signer.private_key, header, passport.canonical(payload))
 
 
 _INDIRECT = x509.IssuingDistributionPoint(

@@ -3,38 +3,21 @@
 from __future__ import annotations
 
 import base64
-import json
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from typing import Any
 
 from cryptography import x509
-from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
-from joserfc import jws
-from joserfc.errors import JoseError
-from joserfc.jwk import ECKey
 
 from phonotary.clock import Instant
-from phonotary.shaken import paths
+from phonotary.errors import Refused
+from phonotary.shaken import jose, paths
 from phonotary.shaken.paths import Anchors, Defect, Untrusted
 from phonotary.shaken.revocations import Revocations
 from phonotary.shaken.tn_auth_list import NumbersOfSpc
 
-MAX_BYTES = 1_048_576
-"""Bytes of a CA list; the national one has a few dozen certificates."""
 MAX_ANCHORS = 500
-_MAX_SIGNERS = paths.MAX_CERTIFICATES
-
-
-class _ListForm(jws.JWSRegistry):
-    """The library's bounds are below a header that carries a chain."""
-
-    max_header_length = MAX_BYTES
-    max_payload_length = MAX_BYTES
-
-
-LIST_FORM = _ListForm(algorithms=["ES256"], strict_check_header=False)
-"""How the list is signed: ES256. Unknown header parameters are ignored (RFC 7515 section 4)."""
 _BASE64 = re.compile(r"[A-Za-z0-9+/\s]+={0,2}\s*")
 
 
@@ -89,7 +72,7 @@ def signer_url(signed: str) -> str | None:
 
     The edge fetches it, https only. Raises Untrusted (BAD_CA_LIST).
     """
-    header = _header(signed)
+    header = _read(signed).header
     url = header.get("x5u")
     if "x5c" in header or url is None:
         return None
@@ -111,10 +94,10 @@ def ca_list(
     is ``signer_chain``, PEM that the edge fetched from :func:`signer_url`. Raises Untrusted:
     BAD_CA_LIST, EXPIRED_CA_LIST, or the signer's own defect.
     """
-    header = _header(signed)
-    bundle = _x5c(header["x5c"]) if "x5c" in header else paths.read_pem(signer_chain or b"")
+    read = _read(signed)
+    bundle = _x5c(read) or paths.read_pem(signer_chain or b"")
     path = paths.follow(bundle, paths.anchors(signer_roots), now)
-    payload = _payload(signed, path[0])
+    payload = _payload(read, path[0])
     expires = _number(payload, "exp")
     if expires is not None and now > expires:
         raise Untrusted(Defect.EXPIRED_CA_LIST, "The list of authorities has expired.")
@@ -123,34 +106,24 @@ def ca_list(
     return CaList(anchors, unusable, _number(payload, "sequence"), expires, signer)
 
 
-def _header(signed: str) -> dict[str, object]:
-    if len(signed) > MAX_BYTES:
+def _read(signed: str) -> jose.Unverified:
+    if len(signed) > jose.MAX_BYTES:
         raise Untrusted(
-            Defect.TOO_LARGE, f"The list of authorities is longer than {MAX_BYTES} bytes."
+            Defect.TOO_LARGE, f"The list of authorities is longer than {jose.MAX_BYTES} bytes."
         )
     try:
-        header: dict[str, object] = _taken_apart(signed).headers()
-    except (JoseError, ValueError, TypeError, RecursionError):
-        raise _bad("is not a JWS in compact form") from None
-    return header
+        return jose.read_compact(signed.strip())
+    except Refused as refused:
+        raise _bad(f"is no signed list. {refused.because}") from None
 
 
-def _taken_apart(signed: str) -> jws.CompactSignature:
-    return jws.extract_compact(signed.strip().encode("ascii"), registry=LIST_FORM)
-
-
-def _payload(signed: str, signer: paths.Link) -> dict[str, object]:
-    key = ECKey.import_key(
-        signer.public_key.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
-    )
+def _payload(read: jose.Unverified, signer: paths.Link) -> dict[str, Any]:
+    if not jose.verify(read, signer.public_key):
+        raise _bad("is not signed by the certificate it names")
     try:
-        payload = jws.deserialize_compact(signed.strip(), key, registry=LIST_FORM).payload
-        claims = json.loads(payload or b"")
-    except (JoseError, ValueError, TypeError, RecursionError):
-        raise _bad("is not signed by the certificate it names, or is not JSON") from None
-    if not isinstance(claims, dict):
-        raise _bad("is not a JSON object")
-    return claims
+        return read.claims()
+    except Refused as refused:
+        raise _bad(f"cannot be read. {refused.because}") from None
 
 
 def _number(payload: dict[str, object], claim: str) -> int | None:
@@ -160,10 +133,13 @@ def _number(payload: dict[str, object], claim: str) -> int | None:
     return value
 
 
-def _x5c(value: object) -> tuple[paths.Link, ...]:
-    if not isinstance(value, list) or not 1 <= len(value) <= _MAX_SIGNERS:
-        raise _bad("does not carry its signer's chain")
-    return tuple(paths.read(_certificate(one)) for one in value)
+def _x5c(read: jose.Unverified) -> tuple[paths.Link, ...]:
+    try:
+        return tuple(paths.read(one) for one in jose.certificates(read.header))
+    except Untrusted:
+        raise
+    except Refused as refused:
+        raise _bad(f"does not carry its signer's chain. {refused.because}") from None
 
 
 def _certificates(value: object) -> tuple[tuple[x509.Certificate, ...], tuple[str, ...]]:
@@ -197,4 +173,4 @@ def _certificate(value: object) -> x509.Certificate:
 
 
 def _bad(what: str) -> Untrusted:
-    return Untrusted(Defect.BAD_CA_LIST, f"The list of authorities {what}.")
+    return Untrusted(Defect.BAD_CA_LIST, f"The list of authorities {what.removesuffix('.')}.")

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any, cast
 
+from phonotary.listening import listen
 from phonotary.sip import calling_name
 from phonotary.sip.calling_name import Notice
 from phonotary.sip.kept import Reply
@@ -21,7 +22,6 @@ _log = logging.getLogger(__name__)
 
 # Datagrams taken in one turn of the loop: enough to spare turns, few enough to let others in.
 _TURN = 64
-_ATTEMPTS = 20
 _FAREWELL = 1.0
 
 
@@ -287,36 +287,6 @@ async def serve(
     ``shared`` lets several processes of this host listen on the same port (SO_REUSEPORT); the
     kernel keeps each peer with one of them. Raises OSError when the port is taken.
     """
-    loop = asyncio.get_running_loop()
-    for attempt in range(_ATTEMPTS):
-        udp = _udp(host, port, shared)
-        try:
-            server = Server(redirect, limits or Limits(), udp)
-            tcp = await loop.create_server(
-                server.connection, host, server.port, reuse_port=shared or None, backlog=256
-            )
-        except OSError:
-            udp.close()
-            # A port that is free for UDP may be taken for TCP; only a free one is tried again.
-            if port or attempt == _ATTEMPTS - 1:
-                raise
-        else:
-            server.start(tcp)
-            return server
-    raise AssertionError("the loop above returns or raises")
-
-
-def _udp(host: str, port: int, shared: bool) -> socket.socket:
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    udp = socket.socket(family, socket.SOCK_DGRAM)
-    try:
-        udp.setblocking(False)
-        # A burst of calls must fit while one turn of the loop runs elsewhere.
-        udp.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4 * 1024 * 1024)
-        if shared:
-            udp.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
-        udp.bind((host, port))
-    except OSError:
-        udp.close()
-        raise
-    return udp
+    return await listen(
+        host, port, lambda udp: Server(redirect, limits or Limits(), udp), shared=shared
+    )

@@ -17,14 +17,14 @@ from phonotary.cnam.delivery import Delivery
 from phonotary.cnam.moves import State
 from phonotary.cnam.registry import REGISTERED, Registration
 from phonotary.cnam.store import Observation, OpenOrder
-from phonotary.storage import schema
+from phonotary.storage import schema_names
 from phonotary.storage.store import SqlStore
 
 LEASE = 120
 """Seconds of real time an order is one worker's; sending it must be over by then."""
 
-_REG, _DEL = schema.cnam_registrations, schema.cnam_deliveries
-_ORD, _OBS = schema.cnam_orders, schema.cnam_observations
+_REG, _DEL = schema_names.cnam_registrations, schema_names.cnam_deliveries
+_ORD, _OBS = schema_names.cnam_orders, schema_names.cnam_observations
 _TABLES = (_OBS, _ORD, _DEL, _REG)
 _REGISTRATION = tuple(each.name for each in fields(Registration))
 _DELIVERY = tuple(each.name for each in fields(Delivery))

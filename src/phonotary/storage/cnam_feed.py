@@ -15,7 +15,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, bindparam, func, select, text
 
 from phonotary.cnam.registry import REGISTERED
-from phonotary.storage import schema
+from phonotary.storage import schema, schema_names
 from phonotary.storage.changes import EVERYTHING, Change
 from phonotary.storage.store import SqlStore
 from phonotary.trusthub import policies
@@ -28,7 +28,8 @@ _AT_ONCE = 500
 _MOST_PENDING = 64
 
 _CHANGES = schema.standing_changes
-_REG, _RA, _BV = schema.cnam_registrations, schema.endpoint_assignments, schema.entity_assignments
+_REG = schema_names.cnam_registrations
+_RA, _BV = schema.endpoint_assignments, schema.entity_assignments
 _PN, _BU, _AC = schema.numbers, schema.bundles, schema.accounts
 _ROW = (
     _CHANGES.c.seq,

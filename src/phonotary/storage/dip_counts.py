@@ -9,7 +9,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from phonotary.clock import Instant
 from phonotary.cnam.clients import KINDS, LIMITED, Count
-from phonotary.storage.schema import cnam_dip_counts as table
+from phonotary.storage.schema_names import cnam_dip_counts as table
 from phonotary.storage.store import SqlStore
 
 _SERVED = KINDS[:LIMITED]

@@ -1,4 +1,6 @@
-"""The tables. A column has the name of the record's field, so rows and records map by name.
+"""The tables of bundles and calls; those of names are in :mod:`schema_names`.
+
+A column has the name of the record's field, so rows and records map by name.
 
 ``seq`` orders every list: newest first is ``seq`` descending, and a page is a range of it, so
 page N costs what page 1 costs. Instants are whole seconds since 1970.
@@ -52,7 +54,7 @@ class Codes(TypeDecorator[tuple[int, ...]]):
         return tuple(value or ())
 
 
-def _kept(name: str, *rest: Any) -> Table:
+def kept(name: str, *rest: Any) -> Table:
     """A table of records that have a SID and an account."""
     return Table(
         name,
@@ -65,7 +67,8 @@ def _kept(name: str, *rest: Any) -> Table:
     )
 
 
-def _dated(*columns: Column[Any]) -> tuple[Column[Any], ...]:
+def dated(*columns: Column[Any]) -> tuple[Column[Any], ...]:
+    """The columns of a record that is made and changed, its two instants behind them."""
     return (
         *columns,
         Column("date_created", Instant, nullable=False),
@@ -89,9 +92,9 @@ accounts = Table(
     sqlite_autoincrement=True,
 )
 
-keys = _kept(
+keys = kept(
     "keys",
-    *_dated(
+    *dated(
         Column("friendly_name", Text, nullable=False),
         Column("kind", String(8), nullable=False),
         Column("secret_digest", String(64), nullable=False),
@@ -99,9 +102,9 @@ keys = _kept(
     Index(None, "account_sid", "seq"),
 )
 
-bundles = _kept(
+bundles = kept(
     "bundles",
-    *_dated(
+    *dated(
         Column("kind", String(20), nullable=False),
         Column("policy_sid", Sid, nullable=False),
         Column("friendly_name", Text, nullable=False),
@@ -120,9 +123,9 @@ bundles = _kept(
     Index("ix_bundles_status", "status", "seq"),
 )
 
-end_users = _kept(
+end_users = kept(
     "end_users",
-    *_dated(
+    *dated(
         Column("friendly_name", Text, nullable=False),
         Column("type", Text, nullable=False),
         Column("attributes", JSON, nullable=False),
@@ -130,9 +133,9 @@ end_users = _kept(
     Index(None, "account_sid", "seq"),
 )
 
-documents = _kept(
+documents = kept(
     "supporting_documents",
-    *_dated(
+    *dated(
         Column("friendly_name", Text, nullable=False),
         Column("type", Text, nullable=False),
         Column("attributes", JSON, nullable=False),
@@ -142,7 +145,7 @@ documents = _kept(
     Index(None, "account_sid", "seq"),
 )
 
-entity_assignments = _kept(
+entity_assignments = kept(
     "entity_assignments",
     Column("bundle_sid", Sid, nullable=False),
     Column("object_sid", Sid, nullable=False),
@@ -153,7 +156,7 @@ entity_assignments = _kept(
     Index(None, "object_sid"),
 )
 
-endpoint_assignments = _kept(
+endpoint_assignments = kept(
     "channel_endpoint_assignments",
     Column("bundle_sid", Sid, nullable=False),
     Column("channel_endpoint_sid", Sid, nullable=False),
@@ -165,7 +168,7 @@ endpoint_assignments = _kept(
     Index(None, "channel_endpoint_sid"),
 )
 
-evaluations = _kept(
+evaluations = kept(
     "evaluations",
     Column("bundle_sid", Sid, nullable=False),
     Column("policy_sid", Sid, nullable=False),
@@ -175,9 +178,9 @@ evaluations = _kept(
     Index(None, "bundle_sid", "seq"),
 )
 
-addresses = _kept(
+addresses = kept(
     "addresses",
-    *_dated(
+    *dated(
         Column("friendly_name", Text, nullable=False),
         Column("customer_name", Text, nullable=False),
         Column("street", Text, nullable=False),
@@ -193,9 +196,9 @@ addresses = _kept(
     Index(None, "account_sid", "seq"),
 )
 
-numbers = _kept(
+numbers = kept(
     "incoming_phone_numbers",
-    *_dated(
+    *dated(
         Column("phone_number", String(16), nullable=False, unique=True),
         Column("kind", String(16), nullable=False),
         Column("iso_country", String(2), nullable=False),
@@ -210,9 +213,9 @@ numbers = _kept(
     Index(None, "account_sid", "address_sid", "seq"),
 )
 
-caller_ids = _kept(
+caller_ids = kept(
     "outgoing_caller_ids",
-    *_dated(
+    *dated(
         Column("friendly_name", Text, nullable=False),
         Column("phone_number", String(16), nullable=False),
     ),
@@ -220,7 +223,7 @@ caller_ids = _kept(
     Index(None, "account_sid", "seq"),
 )
 
-inquiries = _kept(
+inquiries = kept(
     "inquiries",
     Column("bundle_sid", Sid, nullable=False),
     Column("kind", String(16), nullable=False),
@@ -327,115 +330,9 @@ ledger_certificates = Table(
     Column("first_seen", Instant, nullable=False),
 )
 
-# Names on their way to the databases that phones ask. What stands here follows from the bundles,
-# and what databases elsewhere hold cannot be put back: no state of a sandbox, see STATE.
-cnam_registrations = _kept(
-    "cnam_registrations",
-    Column("phone_number", String(16), nullable=False),
-    Column("enum_name", String(32), nullable=False),
-    Column("version", Integer, nullable=False),
-    Column("number_sid", Sid, nullable=False),
-    Column("product_sid", Sid, nullable=False),
-    Column("profile_sid", Sid, nullable=False),
-    Column("name", String(15), nullable=False),
-    Column("private", Boolean, nullable=False),
-    Column("state", String(12), nullable=False),
-    Column("since", Instant, nullable=False),
-    Column("began", Instant, nullable=False),
-    Column("until", Instant),
-    Column("ended", Instant),
-    Column("because", String(32)),
-    Column("shown", Boolean, nullable=False),
-    UniqueConstraint("phone_number", "version"),
-    Index(None, "product_sid", "state", "seq"),
-    Index(None, "profile_sid", "state", "seq"),
-    Index(None, "account_sid", "state", "seq"),
-    Index(None, "state", "until"),
-    Index(None, "enum_name"),
-)
-Index(
-    "ix_cnam_registrations_standing",
-    cnam_registrations.c.phone_number,
-    unique=True,
-    sqlite_where=cnam_registrations.c.state == "registered",
-    postgresql_where=cnam_registrations.c.state == "registered",
-)
-
-cnam_deliveries = Table(
-    "cnam_deliveries",
-    metadata,
-    Column("seq", Seq, primary_key=True, autoincrement=True),
-    Column("phone_number", String(16), nullable=False),
-    Column("database", String(32), nullable=False),
-    Column("account_sid", Sid, nullable=False),
-    Column("state", String(12), nullable=False),
-    Column("since", Instant, nullable=False),
-    Column("version", Integer, nullable=False),
-    Column("name", String(15), nullable=False),
-    Column("private", Boolean, nullable=False),
-    Column("held", Boolean, nullable=False),
-    Column("due", Instant),
-    Column("attempts", Integer, nullable=False),
-    Column("order_key", String(40)),
-    Column("order_ref", Text),
-    Column("code", String(64)),
-    Column("text", Text),
-    Column("look_due", Instant),
-    Column("looks", Integer, nullable=False),
-    UniqueConstraint("phone_number", "database"),
-    Index(None, "database", "state", "due"),
-    Index(None, "due"),
-    Index(None, "order_key"),
-    Index(None, "look_due"),
-    Index(None, "account_sid", "seq"),
-    sqlite_autoincrement=True,
-)
-
-cnam_orders = Table(
-    "cnam_orders",
-    metadata,
-    Column("seq", Seq, primary_key=True, autoincrement=True),
-    Column("key", String(40), nullable=False, unique=True),
-    Column("database", String(32), nullable=False),
-    Column("action", String(8), nullable=False),
-    Column("state", String(8), nullable=False),
-    Column("since", Instant, nullable=False),
-    Column("due", Instant, nullable=False),
-    Column("order_ref", Text),
-    Column("leased_until", Instant, nullable=False),
-    Column("attempts", Integer, nullable=False),
-    Column("last_error", Text),
-    Index(None, "state", "due"),
-    sqlite_autoincrement=True,
-)
-
-cnam_observations = Table(
-    "cnam_observations",
-    metadata,
-    Column("seq", Seq, primary_key=True, autoincrement=True),
-    Column("phone_number", String(16), nullable=False),
-    Column("database", String(32), nullable=False),
-    Column("expected_name", String(15), nullable=False),
-    Column("observed_name", Text, nullable=False),
-    Column("observed_at", Instant, nullable=False),
-    Index(None, "phone_number", "database", "seq"),
-    sqlite_autoincrement=True,
-)
-
-# What clients are billed by.
-cnam_dip_counts = Table(
-    "cnam_dip_counts",
-    metadata,
-    Column("client", String(64), primary_key=True),
-    Column("day", Instant, primary_key=True),
-    Column("status", String(8), primary_key=True),
-    Column("dips", BigInteger, nullable=False),
-)
-
 STATE = tuple(
     table
     for table in metadata.sorted_tables
     if table not in (calls, ledger_batches, ledger_certificates, standing_changes)
-    and not table.name.startswith("cnam_")
 )
 """The tables that a sandbox's state is made of."""

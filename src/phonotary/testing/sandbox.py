@@ -3,20 +3,16 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
 import tempfile
-import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import httpx
 
-_PATIENCE = 30.0
+from phonotary import child
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,32 +176,12 @@ class Log:
 def start(*options: str) -> Iterator[Sandbox]:
     """``phonotary up`` on a free port with its data in a temporary directory, for as long as the
     block lasts. ``options`` are further options of ``up``, as ``"--vetting", "manual"``."""
-    with tempfile.TemporaryDirectory(prefix="phonotary-") as directory:
-        ready = Path(directory) / "ready.json"
-        command = [sys.executable, "-m", "phonotary", "up", "--port", "0"]
-        command += ["--data", str(Path(directory) / "data"), "--ready-file", str(ready), *options]
-        # The person's own Twilio credentials must not become a test's.
-        kept = {k: v for k, v in os.environ.items() if not k.startswith(("TWILIO_", "PHONOTARY_"))}
-        server = subprocess.Popen(command, env=kept, stdout=subprocess.DEVNULL)
-        try:
-            sandbox = Sandbox(_wait(ready, server))
-            try:
-                yield sandbox
-            finally:
-                sandbox.close()
-        finally:
-            server.terminate()
-            server.wait(timeout=_PATIENCE)
-
-
-def _wait(ready: Path, server: subprocess.Popen[bytes]) -> dict[str, Any]:
-    deadline = time.monotonic() + _PATIENCE
-    while time.monotonic() < deadline and server.poll() is None:
-        if ready.exists():
-            content: dict[str, Any] = json.loads(ready.read_text())
-            return content
-        time.sleep(0.01)
-    raise RuntimeError("phonotary up did not start; run it by hand to see why")
+    with (
+        tempfile.TemporaryDirectory(prefix="phonotary-") as directory,
+        child.sandbox(Path(directory), *options) as ready,
+        closing(Sandbox(ready)) as sandbox,
+    ):
+        yield sandbox
 
 
 def _account(given: Mapping[str, Any]) -> Account:

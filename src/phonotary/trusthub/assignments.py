@@ -55,11 +55,8 @@ def assign_entity(
 
 
 def entity(store: Store, party: Party, kind: str, bundle_sid: str, sid: str) -> EntityAssignment:
-    bundle = bundles.fetch(store, party, kind, bundle_sid)
-    found = store.entity_assignments.get(sid)
-    if found is None or found.bundle_sid != bundle.sid:
-        raise not_found(f"{bundles.PATHS[kind]}/{bundle_sid}/EntityAssignments/{sid}")
-    return found
+    every = store.entity_assignments
+    return bundles.part(store, party, kind, bundle_sid, every, "EntityAssignments", sid)
 
 
 def entities(
@@ -140,11 +137,8 @@ def _forget_orphan(store: Store, bundle_sid: str, number: Number) -> None:
 def number_assignment(
     store: Store, party: Party, kind: str, bundle_sid: str, sid: str
 ) -> ChannelEndpointAssignment:
-    bundle = bundles.fetch(store, party, kind, bundle_sid)
-    found = store.endpoint_assignments.get(sid)
-    if found is None or found.bundle_sid != bundle.sid:
-        raise not_found(f"{bundles.PATHS[kind]}/{bundle_sid}/ChannelEndpointAssignments/{sid}")
-    return found
+    every = store.endpoint_assignments
+    return bundles.part(store, party, kind, bundle_sid, every, "ChannelEndpointAssignments", sid)
 
 
 def number_assignments(

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any
+from typing import Any, Protocol, TypeVar
 
 from phonotary import sids
 from phonotary.clock import Instant
@@ -21,7 +21,7 @@ from phonotary.trusthub.records import (
     ChannelEndpointAssignment,
     Party,
 )
-from phonotary.trusthub.store import Ask, Page, Store
+from phonotary.trusthub.store import Ask, Collection, Page, Store
 from phonotary.trusthub.urls import is_web
 
 PATHS = {CUSTOMER_PROFILE: "/v1/CustomerProfiles", "trust_product": "/v1/TrustProducts"}
@@ -90,6 +90,34 @@ def fetch(store: Store, party: Party, kind: str, sid: str) -> Bundle:
     if bundle.kind != kind:
         raise not_found(f"{PATHS[kind]}/{sid}")
     return bundle
+
+
+class Part(Protocol):
+    """What is listed below one bundle."""
+
+    @property
+    def bundle_sid(self) -> str: ...
+
+
+_P = TypeVar("_P", bound=Part)
+
+
+def part(
+    store: Store,
+    party: Party,
+    kind: str,
+    bundle_sid: str,
+    every: Collection[_P],
+    name: str,
+    sid: str,
+) -> _P:
+    """One of ``every`` that is this bundle's; NOT_FOUND for all others. ``name`` is the list's in
+    the path."""
+    bundle = fetch(store, party, kind, bundle_sid)
+    found = every.get(sid)
+    if found is None or found.bundle_sid != bundle.sid:
+        raise not_found(f"{PATHS[kind]}/{bundle_sid}/{name}/{sid}")
+    return found
 
 
 def own(store: Store, party: Party, kind: str, sid: str) -> Bundle:

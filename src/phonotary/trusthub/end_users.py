@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
 from phonotary import sids
 from phonotary.clock import Instant
 from phonotary.errors import Reason, Refused
-from phonotary.trusthub import types
-from phonotary.trusthub.assignments import FROZEN, is_frozen
+from phonotary.trusthub import attributed, types
 from phonotary.trusthub.ownership import changeable, readable
 from phonotary.trusthub.records import EndUser, Party
 from phonotary.trusthub.store import Ask, Page, Store
@@ -61,15 +59,9 @@ def update(
 ) -> EndUser:
     """Rename or give new attributes; refused (70002) while a bundle that holds it is frozen."""
     end_user = changeable(party, store.end_users, sid, PATH)
-    require_open_bundles(store, sid, "end-user")
-    changed = replace(
-        end_user,
-        friendly_name=end_user.friendly_name if friendly_name is None else friendly_name,
-        attributes=end_user.attributes if attributes is None else attributes,
-        date_updated=now,
+    return attributed.update(
+        store, store.end_users, end_user, now, "end-user", friendly_name, attributes
     )
-    store.end_users.replace(changed)
-    return changed
 
 
 def delete(store: Store, party: Party, sid: str) -> None:
@@ -80,9 +72,3 @@ def delete(store: Store, party: Party, sid: str) -> None:
             "End-User cannot be deleted due to an active assignment to a Bundle",
         )
     store.end_users.remove(end_user.sid)
-
-
-def require_open_bundles(store: Store, object_sid: str, what: str) -> None:
-    """Refused(FROZEN) when any bundle that holds the object no longer takes edits."""
-    if is_frozen(store, object_sid):
-        raise Refused(Reason.FROZEN, FROZEN.format(what=what))

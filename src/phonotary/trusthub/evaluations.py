@@ -10,7 +10,6 @@ from phonotary.clock import Instant
 from phonotary.errors import Reason, Refused
 from phonotary.trusthub import bundles, evaluation, policies
 from phonotary.trusthub.facts import facts_of
-from phonotary.trusthub.ownership import not_found
 from phonotary.trusthub.records import Party, StoredEvaluation
 from phonotary.trusthub.store import Ask, Page, Store
 
@@ -38,11 +37,7 @@ def create(
 
 
 def fetch(store: Store, party: Party, kind: str, bundle_sid: str, sid: str) -> StoredEvaluation:
-    bundle = bundles.fetch(store, party, kind, bundle_sid)
-    found = store.evaluations.get(sid)
-    if found is None or found.bundle_sid != bundle.sid:
-        raise not_found(f"{bundles.PATHS[kind]}/{bundle_sid}/Evaluations/{sid}")
-    return found
+    return bundles.part(store, party, kind, bundle_sid, store.evaluations, "Evaluations", sid)
 
 
 def page(

@@ -12,8 +12,7 @@ from typing import Any
 from phonotary import sids
 from phonotary.clock import Instant
 from phonotary.errors import Reason, Refused
-from phonotary.trusthub import types
-from phonotary.trusthub.end_users import require_open_bundles
+from phonotary.trusthub import attributed, types
 from phonotary.trusthub.ownership import changeable, readable
 from phonotary.trusthub.records import Party, SupportingDocument
 from phonotary.trusthub.store import Ask, Page, Store
@@ -66,15 +65,9 @@ def update(
     attributes: dict[str, Any] | None = None,
 ) -> SupportingDocument:
     document = changeable(party, store.documents, sid, PATH)
-    require_open_bundles(store, sid, "supporting document")
-    changed = replace(
-        document,
-        friendly_name=document.friendly_name if friendly_name is None else friendly_name,
-        attributes=document.attributes if attributes is None else attributes,
-        date_updated=now,
+    return attributed.update(
+        store, store.documents, document, now, "supporting document", friendly_name, attributes
     )
-    store.documents.replace(changed)
-    return changed
 
 
 def delete(store: Store, party: Party, sid: str) -> None:

@@ -9,10 +9,10 @@ from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from phonotary.shaken import issuing, tn_auth_list
-from phonotary.shaken.laboratory import csr, jose, tokens
+from phonotary.shaken import issuing, jose, tn_auth_list
+from phonotary.shaken.laboratory import csr, tokens
 from phonotary.shaken.laboratory.acme import Reply, Server
-from phonotary.shaken.laboratory.book import InMemory, Kept
+from phonotary.shaken.laboratory.book import Kept
 from phonotary.shaken.laboratory.laboratory import ACME, Laboratory
 from phonotary.shaken.laboratory.policy_administrator import Member
 from phonotary.shaken.laboratory.problems import URN
@@ -22,6 +22,19 @@ ORIGIN = "http://127.0.0.1:8080"
 OWL = Member("owl", "a password of the owls", ("709J",))
 ANY = Member("anybody", "another password")
 SCOPE = tn_auth_list.encode([tn_auth_list.Spc("709J")])
+
+
+@dataclass
+class InMemory:
+    """Kept as long as the process lives."""
+
+    text: str | None = None
+
+    def read(self) -> str | None:
+        return self.text
+
+    def write(self, text: str) -> None:
+        self.text = text
 
 
 def laboratory(kept: Kept | None = None, origin: str = ORIGIN, **options: Any) -> Laboratory:

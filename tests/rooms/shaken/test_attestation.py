@@ -21,22 +21,8 @@ from phonotary.shaken.attestation import (
     row_for,
 )
 from phonotary.shaken.ports import Standing
+from tests.rooms.shaken.standings import BEST
 
-BEST = Standing(
-    account_sid="AC" + "1" * 32,
-    account_known=True,
-    number_ours=True,
-    number_right_valid=True,
-    profile_sid="BU" + "2" * 32,
-    profile_vouching=True,
-    product_sid="BU" + "3" * 32,
-    product_vouching=True,
-    product_linked=True,
-    number_on_profile=True,
-    number_on_product=True,
-    account_vouched=True,
-    business_name="Owl Telecom",
-)
 FLAGS = [f.name for f in fields(Standing) if f.type == "bool"]
 
 

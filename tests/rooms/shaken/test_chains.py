@@ -17,6 +17,7 @@ from phonotary.shaken.issuing import Certified, chain
 from phonotary.shaken.revocations import Revocations
 from phonotary.shaken.tn_auth_list import Entry, One, Range, Spc
 from phonotary.shaken.trust import Trust
+from tests.simulators.odd_certificates import scope_at, signed_again
 
 NOW = 1_790_000_000
 DAY = 86_400
@@ -60,7 +61,7 @@ def twice() -> bytes:
         CA, NOW, "709J", extensions={ODD: (raw(ODD), False), EVEN: (raw(EVEN), False)}
     )
     odd, even = bytes.fromhex("06042a030405"), bytes.fromhex("06042a030406")
-    again = issuing.signed_again(usual, CA.private_key, lambda signed: signed.replace(even, odd))
+    again = signed_again(usual, CA.private_key, lambda signed: signed.replace(even, odd))
     return again + CA.pem
 
 
@@ -69,20 +70,20 @@ def version_1() -> bytes:
         fields = der.only(signed, der.SEQUENCE).removeprefix(VERSION_3)
         return der.tlv(der.SEQUENCE, fields)
 
-    return issuing.signed_again(LEAF, CA.private_key, older) + CA.pem
+    return signed_again(LEAF, CA.private_key, older) + CA.pem
 
 
 def version_2() -> bytes:
     def older(signed: bytes) -> bytes:
         return signed.replace(VERSION_3, VERSION_3[:-1] + b"\x01", 1)
 
-    return issuing.signed_again(LEAF, CA.private_key, older) + CA.pem
+    return signed_again(LEAF, CA.private_key, older) + CA.pem
 
 
 def serial_nought() -> bytes:
     short = issuing.leaf(CA, NOW, "709J", serial=127)
     edit = VERSION_3 + b"\x02\x01\x7f", VERSION_3 + b"\x02\x01\x00"
-    return issuing.signed_again(short, CA.private_key, lambda one: one.replace(*edit)) + CA.pem
+    return signed_again(short, CA.private_key, lambda one: one.replace(*edit)) + CA.pem
 
 
 def without(oid: x509.ObjectIdentifier) -> dict[x509.ObjectIdentifier, None]:
@@ -259,11 +260,11 @@ DEFECTS: dict[str, tuple[Defect, Callable[[], Made]]] = {
     ),
     "a TN list by plain http": (
         D.BAD_TN_LIST_REFERENCE,
-        lambda: leaf(extensions=issuing.scope_at("http://lists.example/709J")),
+        lambda: leaf(extensions=scope_at("http://lists.example/709J")),
     ),
     "a TN list not obtained": (
         D.TN_LIST_NOT_OBTAINED,
-        lambda: leaf(extensions=issuing.scope_at(LIST_URL)),
+        lambda: leaf(extensions=scope_at(LIST_URL)),
     ),
     "a number beyond the delegate authority's": (
         D.SCOPE_EXCEEDED,
@@ -426,7 +427,7 @@ def test_numbers_under_a_provider_code_are_believed(settings: dict[str, object])
 
 
 def test_a_list_by_reference_is_read_from_what_the_edge_fetched() -> None:
-    pem = leaf(extensions=issuing.scope_at(LIST_URL))
+    pem = leaf(extensions=scope_at(LIST_URL))
     assert references(pem) == (LIST_URL,)
     fetched = {LIST_URL: tn_auth_list.encode([Range("12155550000", 10)])}
     found = validate(pem, TRUST, NOW, tn_lists=fetched)
@@ -439,8 +440,8 @@ def test_a_list_by_reference_is_read_from_what_the_edge_fetched() -> None:
 
 
 def test_references_are_named_once_and_those_of_authorities_too() -> None:
-    above = issuing.delegate_ca(CA, NOW, [Spc("709J")], extensions=issuing.scope_at(LIST_URL))
-    below = issuing.delegate(above, NOW, [Spc("709J")], extensions=issuing.scope_at(LIST_URL))
+    above = issuing.delegate_ca(CA, NOW, [Spc("709J")], extensions=scope_at(LIST_URL))
+    below = issuing.delegate(above, NOW, [Spc("709J")], extensions=scope_at(LIST_URL))
     pem = chain(below, above, CA)
     assert references(pem) == (LIST_URL,)
     assert references(chain(LEAF, CA)) == ()
@@ -503,7 +504,7 @@ def test_no_two_names_share_one_form() -> None:
 def test_der_written_by_hand_is_that_of_the_library() -> None:
     (_, outer), *_ = der.tlvs(LEAF.certificate.public_bytes(issuing.Encoding.DER))
     assert len(list(der.tlvs(outer))) == 3
-    again = issuing.signed_again(LEAF, CA.private_key, lambda signed: signed)
+    again = signed_again(LEAF, CA.private_key, lambda signed: signed)
     found = x509.load_pem_x509_certificate(again)
     assert found.tbs_certificate_bytes == LEAF.certificate.tbs_certificate_bytes
     assert judged(again + CA.pem).spc == "709J"

@@ -19,7 +19,6 @@ from phonotary.shaken.div import (
     diverted,
     links,
     open_ends,
-    unwrap,
 )
 from phonotary.shaken.passport import Identity, Passport
 
@@ -217,31 +216,3 @@ def test_the_tokens_of_rfc8946_verify_and_their_typing_error_breaks_the_chain() 
     assert diverted(DIV) == tn("121555551213")
     chain = links([BASE, DIV], [tn("12155551214")])
     assert (chain.complete, codes(chain)) == (False, ["incomplete"])
-
-
-def test_a_div_o_token_is_unwrapped() -> None:
-    outer, inner = unwrap(DIV_O)
-    assert outer is DIV_O
-    assert inner == BASE
-    assert unwrap(BASE) == (BASE,)
-    assert codes(links(unwrap(DIV_O), [tn("12155551214")])) == ["incomplete"]
-
-
-def test_an_unwrapped_chain_is_walked_like_any_other() -> None:
-    outer = moved("12155551213", "3", orig="12155551212")
-    outer.header["ppt"] = "div-o"
-    outer.payload["opt"] = RFC8946["vectors"][1]["token"]
-    chain = links(unwrap(outer), [tn("3")])
-    assert (chain.complete, chain.origins, chain.diversions) == (True, (BASE,), (outer,))
-
-
-@pytest.mark.parametrize("opt", [None, 5, "x.y.z"])
-def test_a_div_o_token_without_a_readable_opt_is_refused(opt: object) -> None:
-    bad = token("div-o", {**DIV.payload, "opt": opt})
-    with pytest.raises(Refused):
-        unwrap(bad)
-
-
-def test_wrapping_is_bounded() -> None:
-    with pytest.raises(Refused, match="wrapped more than 0"):
-        unwrap(DIV_O, most=0)

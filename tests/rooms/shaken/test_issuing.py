@@ -12,6 +12,7 @@ from cryptography.x509.oid import ExtensionOID, NameOID
 from phonotary.shaken import issuing, tn_auth_list
 from phonotary.shaken.constraints import ClaimConstraints, decode
 from phonotary.shaken.tn_auth_list import One, Spc
+from tests.simulators.odd_certificates import scope_at
 
 NOW = 1_790_000_000
 DAY = 86_400
@@ -67,7 +68,7 @@ def test_a_scope_stands_in_the_certificate_or_at_an_address() -> None:
     by_value = issuing.delegate(CA, NOW, [One("12155550100")]).certificate
     found = by_value.extensions.get_extension_for_oid(tn_auth_list.EXTENSION).value
     assert tn_auth_list.decode(found.public_bytes()) == (One("12155550100"),)
-    there = issuing.scope_at("https://lists.example/1")
+    there = scope_at("https://lists.example/1")
     by_reference = issuing.delegate(CA, NOW, [Spc("709J")], extensions=there).certificate
     access = by_reference.extensions.get_extension_for_class(x509.AuthorityInformationAccess).value
     assert [one.access_method.dotted_string for one in access] == ["1.3.6.1.5.5.7.48.14"]

@@ -15,10 +15,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from phonotary.errors import Refused
-from phonotary.shaken import issuing, tn_auth_list
+from phonotary.shaken import issuing, jose, tn_auth_list
 from phonotary.shaken.chains import Untrusted, validate
-from phonotary.shaken.laboratory import csr, jose, orders, profiles, tokens
-from phonotary.shaken.laboratory.book import InMemory
+from phonotary.shaken.laboratory import csr, orders, profiles, tokens
 from phonotary.shaken.laboratory.laboratory import ACME, Laboratory
 from phonotary.shaken.laboratory.tokens import issue
 from phonotary.shaken.lint import lint
@@ -27,6 +26,7 @@ from tests.rooms.shaken.laboratory_scenes import (
     ORIGIN,
     SCOPE,
     Client,
+    InMemory,
     kind,
     laboratory,
 )
@@ -116,7 +116,7 @@ def unsigned(client: Client) -> str:
         (lambda c: c.token("818H", c.claim(OTHER)), "unauthorized", "another TN Auth"),
         (lambda c: Client(LAB).token(), "unauthorized", "another ACME account's key"),
         (signed_by(LAB, expires=NOW + 179), "unauthorized", "expired"),
-        (signed_by(LAB, atc={"ca": True}), "unauthorized", "CA certificate"),
+        (signed_by(LAB, atc={"ca": "true"}), "unauthorized", "neither true nor false"),
         (signed_by(LAB, atc={"tktype": "JWTClaimConstraints"}), "unauthorized", "tktype"),
         (signed_by(LAB, key=issuing.new_key()), "unauthorized", "signature"),
         (signed_by(LAB, header={"x5u": "http://elsewhere/pa"}), "unauthorized", "no certificate"),
@@ -144,6 +144,35 @@ def test_a_token_that_does_not_hold_ends_the_order_with_its_problem(
     assert after["status"] == "invalid"
     reply, refused = client.finalize(order)
     assert (reply.status, kind(refused)) == (403, "orderNotReady")
+
+
+def test_a_provider_gets_a_ca_of_its_own_for_delegates() -> None:
+    client, key = Client(LAB).opened(), issuing.new_key()
+    order = client.ordered()
+    claim = {**client.claim(), "ca": True}
+    assert client.respond(order, client.token(claim=claim))["status"] == "valid"
+    reply, refused = client.finalize(order, key)
+    assert (reply.status, kind(refused)) == (400, "badCSR")
+    request = csr.make(key, SCOPE, "Owl Telecom", "SHAKEN 709J", ca=True)
+    reply, order = client.send(order["finalize"], {"csr": jose.b64(request)})
+    assert reply.status == 200, order
+    own = x509.load_pem_x509_certificates(client.send(order["certificate"], None)[0].body)
+    numbers = [tn_auth_list.One("12155551212")]
+    customer = issuing.delegate(issuing.Certified(own[0], key), NOW, numbers)
+    pem = customer.pem + b"".join(one.public_bytes(Encoding.PEM) for one in own)
+    found = validate(pem, LAB.trust(NOW), NOW)
+    assert found.is_delegate
+    assert found.covers("+12155551212")
+
+
+def test_a_token_for_an_end_entity_gets_no_ca() -> None:
+    client = Client(LAB).opened()
+    order = client.ordered()
+    assert client.respond(order, client.token())["status"] == "valid"
+    request = csr.make(issuing.new_key(), SCOPE, "Owl Telecom", "SHAKEN 709J", ca=True)
+    reply, refused = client.send(order["finalize"], {"csr": jose.b64(request)})
+    assert (reply.status, kind(refused)) == (400, "badCSR")
+    assert "for a CA" in refused["detail"]
 
 
 def test_a_token_without_x5c_is_known_by_the_x5u_of_the_sti_pa() -> None:

@@ -8,8 +8,8 @@ import pytest
 from cryptography import x509
 
 from phonotary.errors import Reason, Refused
-from phonotary.shaken import issuing, tn_auth_list
-from phonotary.shaken.laboratory import jose, policy_administrator, profiles, terms, tokens
+from phonotary.shaken import issuing, jose, tn_auth_list
+from phonotary.shaken.laboratory import policy_administrator, profiles, terms, tokens
 from phonotary.shaken.revocations import read_crl
 from phonotary.shaken.trust import trust_list
 from tests.rooms.shaken.laboratory_scenes import ANY, NOW, OWL, SCOPE, Client, laboratory
@@ -99,7 +99,7 @@ TWO = tn_auth_list.encode([tn_auth_list.Spc("709J"), tn_auth_list.Spc("818H")])
     "change",
     [
         {"tktype": "TnAuthList"},
-        {"ca": True},
+        {"ca": None},
         {"ca": "false"},
         {"fingerprint": "SHA256 aa"},
         {"fingerprint": None},

@@ -14,6 +14,7 @@ from phonotary.shaken import issuing, tn_auth_list
 from phonotary.shaken.issuing import Certified, CrlPoint, chain
 from phonotary.shaken.lint import RULES, Severity, lint
 from phonotary.shaken.tn_auth_list import One, Range, Spc
+from tests.simulators.odd_certificates import signed_again
 
 NOW = 1_790_000_000
 DAY = 86_400
@@ -98,7 +99,7 @@ def with_serial(old: int, new: int) -> bytes:
     edit: Callable[[bytes], bytes] = lambda signed: signed.replace(  # noqa: E731
         bytes((2, 1, old)), bytes((2, 1, new)), 1
     )
-    return issuing.signed_again(made, CA.private_key, edit) + CA.pem
+    return signed_again(made, CA.private_key, edit) + CA.pem
 
 
 BASIC, USAGE = ExtensionOID.BASIC_CONSTRAINTS, ExtensionOID.KEY_USAGE
@@ -265,7 +266,7 @@ def test_a_finding_says_whose_rule_it_is_and_where() -> None:
 def test_an_extension_twice_is_a_finding_and_no_exception() -> None:
     even = x509.UnrecognizedExtension(x509.ObjectIdentifier("1.2.3.4.6"), b"\x05\x00")
     both = leaf(extensions={ODD.oid: (ODD, False), even.oid: (even, False)})
-    pem = issuing.signed_again(
+    pem = signed_again(
         both,
         CA.private_key,
         lambda signed: signed.replace(b"\x2a\x03\x04\x06", b"\x2a\x03\x04\x05"),

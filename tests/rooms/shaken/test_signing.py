@@ -12,7 +12,6 @@ from phonotary.errors import Reason, Refused
 from phonotary.shaken import identity_header, passport
 from phonotary.shaken.attestation import Level
 from phonotary.shaken.certificates import load_credential, sandbox_certificates
-from phonotary.shaken.ports import Standing
 from phonotary.shaken.signing import (
     CredentialOutOfDate,
     InvalidClaim,
@@ -20,28 +19,13 @@ from phonotary.shaken.signing import (
     sign_call,
     signing_request,
 )
+from tests.rooms.shaken.standings import BEST, CALLER
 
 NOW = 1_790_000_000
 X5U = "https://trust.example/certs/leaf.pem"
 ORIGID = "DE305d54-75b4-431b-adb2-eb6b9e546014"
 ISSUED = sandbox_certificates(NOW, "709J", "Owl Telecom")
 CREDENTIAL = load_credential(ISSUED.chain_pem, ISSUED.key_pem, X5U)
-CALLER = "AC" + "1" * 32
-STANDING = Standing(
-    account_sid=CALLER,
-    account_known=True,
-    number_ours=True,
-    number_right_valid=True,
-    profile_sid="BU" + "2" * 32,
-    profile_vouching=True,
-    product_sid="BU" + "3" * 32,
-    product_vouching=True,
-    product_linked=True,
-    number_on_profile=True,
-    number_on_product=True,
-    account_vouched=True,
-    business_name="Owl Telecom",
-)
 
 
 def call(
@@ -55,7 +39,7 @@ def call(
 
 
 def test_a_call_from_a_verified_number_is_signed_with_a() -> None:
-    signed = sign_call(call(), STANDING, CREDENTIAL, NOW, ORIGID)
+    signed = sign_call(call(), BEST, CREDENTIAL, NOW, ORIGID)
     header = identity_header.parse(signed.identity)
     public = CREDENTIAL.key.public_key()
     assert isinstance(public, ec.EllipticCurvePublicKey)
@@ -74,32 +58,32 @@ def test_a_call_from_a_verified_number_is_signed_with_a() -> None:
 
 
 def test_the_level_signed_is_the_one_decided_not_the_one_asked_for() -> None:
-    standing = replace(STANDING, number_on_product=False)
+    standing = replace(BEST, number_on_product=False)
     signed = sign_call(call(attest="A"), standing, CREDENTIAL, NOW, ORIGID)
     assert json.loads(signed.payload)["attest"] == signed.decision.level == Level.B
 
 
 def test_a_call_that_asks_for_no_level_is_not_signed_with_a() -> None:
-    signed = sign_call(call(attest=None), STANDING, CREDENTIAL, NOW, ORIGID)
+    signed = sign_call(call(attest=None), BEST, CREDENTIAL, NOW, ORIGID)
     assert json.loads(signed.payload)["attest"] == "C"
 
 
 def test_nobody_signs_without_having_proved_who_they_are() -> None:
     with pytest.raises(Refused) as caught:
-        sign_call(call(caller_sid=None), STANDING, CREDENTIAL, NOW, ORIGID)
+        sign_call(call(caller_sid=None), BEST, CREDENTIAL, NOW, ORIGID)
     assert caught.value.reason is Reason.NOT_AUTHENTICATED
 
 
 @pytest.mark.parametrize("away", [-60, 0, 60])
 def test_a_call_within_a_minute_is_fresh(away: int) -> None:
-    signed = sign_call(call(iat=NOW + away), STANDING, CREDENTIAL, NOW, ORIGID)
+    signed = sign_call(call(iat=NOW + away), BEST, CREDENTIAL, NOW, ORIGID)
     assert json.loads(signed.payload)["iat"] == NOW + away
 
 
 @pytest.mark.parametrize("iat", [NOW - 61, NOW + 61, -1000, 0, 10**40])
 def test_a_call_from_another_time_is_refused(iat: int) -> None:
     with pytest.raises(InvalidClaim) as caught:
-        sign_call(call(iat=iat), STANDING, CREDENTIAL, NOW, ORIGID)
+        sign_call(call(iat=iat), BEST, CREDENTIAL, NOW, ORIGID)
     assert caught.value.parameter == "iat"
 
 
@@ -114,7 +98,7 @@ def test_a_call_from_another_time_is_refused(iat: int) -> None:
 )
 def test_nothing_is_signed_outside_the_certificates_validity(now: int, iat: int) -> None:
     with pytest.raises(CredentialOutOfDate):
-        sign_call(call(iat=iat), STANDING, CREDENTIAL, now, ORIGID)
+        sign_call(call(iat=iat), BEST, CREDENTIAL, now, ORIGID)
 
 
 @pytest.mark.parametrize(
@@ -122,7 +106,7 @@ def test_nothing_is_signed_outside_the_certificates_validity(now: int, iat: int)
 )
 def test_an_origid_must_be_a_uuid(origid: str) -> None:
     with pytest.raises(InvalidClaim) as caught:
-        sign_call(call(), STANDING, CREDENTIAL, NOW, origid)
+        sign_call(call(), BEST, CREDENTIAL, NOW, origid)
     assert caught.value.parameter == "origid"
 
 

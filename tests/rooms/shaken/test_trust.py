@@ -10,10 +10,11 @@ import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 
-from phonotary.shaken import issuing
+from phonotary.shaken import issuing, jose
 from phonotary.shaken.chains import validate
+from phonotary.shaken.jose import MAX_BYTES
 from phonotary.shaken.paths import Defect, Untrusted
-from phonotary.shaken.trust import MAX_ANCHORS, MAX_BYTES, Trust, ca_list, signer_url, trust_list
+from phonotary.shaken.trust import MAX_ANCHORS, Trust, ca_list, signer_url, trust_list
 
 NOW = 1_790_000_000
 DAY = 86_400
@@ -94,6 +95,13 @@ def impostor() -> str:
     return issuing.ca_list(issuing.Certified(PA.certificate, other.key), NOW, [CA_ROOT.certificate])
 
 
+def twice() -> str:
+    """Signed as it is, and two readers could take two lists from it."""
+    entries = f'["{base64.b64encode(EVIL.certificate.public_bytes(Encoding.DER)).decode()}"]'
+    payload = f'{{"trustList":{entries},"trustList":{entries}}}'.encode()
+    return jose.sign_compact(PA.private_key, {"x5c": X5C}, payload)
+
+
 X5C = [base64.b64encode(PA.certificate.public_bytes(Encoding.DER)).decode()]
 EVIL = issuing.root(NOW)
 ODD = x509.UnrecognizedExtension(x509.ObjectIdentifier("1.2.3.4.5"), b"\x05\x00")
@@ -111,6 +119,12 @@ LISTS: dict[str, tuple[Defect, Callable[[], str]]] = {
     "no signer": (D.UNREADABLE, lambda: parts(header={"alg": "ES256"})),
     "a signer that is no text": (D.BAD_CA_LIST, lambda: parts(header={"alg": "ES256", "x5c": [1]})),
     "no chain in x5c": (D.BAD_CA_LIST, lambda: parts(header={"alg": "ES256", "x5c": []})),
+    "a chain that is text": (D.BAD_CA_LIST, lambda: parts(header={"alg": "ES256", "x5c": "AA"})),
+    "a chain with line ends": (
+        D.BAD_CA_LIST,
+        lambda: parts(header={"alg": "ES256", "x5c": [f"{X5C[0]}\n"]}),
+    ),
+    "a name twice": (D.BAD_CA_LIST, twice),
     "too long a chain": (D.BAD_CA_LIST, lambda: parts(header={"alg": "ES256", "x5c": 7 * X5C})),
     "a critical parameter": (
         D.BAD_CA_LIST,

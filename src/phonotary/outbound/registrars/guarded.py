@@ -10,7 +10,6 @@ import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from pathlib import Path
 from urllib.parse import urlsplit
 
 import anyio.to_thread
@@ -18,12 +17,12 @@ import anyio.to_thread
 from phonotary.cnam.orders import Unavailable, Unreadable
 from phonotary.errors import Reason, Refused
 from phonotary.outbound.callbacks import Blocked, checked_address
+from phonotary.outbound.secret_file import secret as secret
 
 MOST_BYTES = 1_048_576
 PATIENCE = 30.0
 """Seconds, for a whole exchange."""
 _LONGEST_WAIT = 86_400
-_MOST_SECRET = 8_192
 
 # Of the 4xx, those that say something of us or of the moment and nothing of the order.
 _NOT_THE_ORDER = {
@@ -171,18 +170,6 @@ def retry_after(headers: Mapping[str, str]) -> int | None:
     would need their clock and ours to agree, and without it our own steps hold."""
     found = re.fullmatch(r"[0-9]{1,9}", headers.get("retry-after", "").strip())
     return min(int(found[0]), _LONGEST_WAIT) if found else None
-
-
-def secret(path: str) -> str:
-    """A credential from a file, without the white space around it. Raises Refused."""
-    try:
-        with Path(path).open(encoding="utf-8") as file:
-            text = file.read(_MOST_SECRET + 1).strip()
-    except (OSError, UnicodeDecodeError):
-        raise _unfit(f"The credential in {path} cannot be read.") from None
-    if not text or len(text) > _MOST_SECRET or not text.isprintable():
-        raise _unfit(f"{path} does not hold one line with a credential.")
-    return text
 
 
 def _is_loopback(address: str) -> bool:

@@ -8,7 +8,8 @@ from dataclasses import dataclass, field, replace
 from phonotary.cnam import orders_template as template
 from phonotary.cnam.orders import Action, LineOutcome, LineState, Order, OrderUnknown, Outcome, only
 from phonotary.errors import Reason, Refused
-from phonotary.outbound.registrars.guarded import PATIENCE, Answer, Guarded, secret
+from phonotary.outbound.registrars.guarded import PATIENCE, Answer, Guarded
+from phonotary.outbound.secret_file import secret
 
 MOST = 1000
 

@@ -17,7 +17,7 @@ from phonotary.cnam.orders import Order, Outcome, Unavailable
 from phonotary.cnam.orders_delta import Layout
 from phonotary.errors import Reason, Refused
 from phonotary.outbound.callbacks import may_be_called
-from phonotary.outbound.registrars.guarded import secret
+from phonotary.outbound.secret_file import secret
 
 if TYPE_CHECKING:
     import asyncssh

@@ -16,8 +16,8 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 from phonotary.clock import Instant
 from phonotary.errors import Refused
-from phonotary.shaken import tn_auth_list
-from phonotary.shaken.laboratory import csr, jose, requests, tokens
+from phonotary.shaken import jose, tn_auth_list
+from phonotary.shaken.laboratory import csr, requests, tokens
 from phonotary.shaken.laboratory.book import Book, Certificate
 from phonotary.shaken.laboratory.orders import Account, Accounts, Nonces, Order, Orders
 from phonotary.shaken.laboratory.problems import Kind, Problem, malformed, unauthorized
@@ -32,9 +32,10 @@ CHAIN = "application/pem-certificate-chain"
 _REASONS = (0, 1, 3, 4, 5)
 
 Issue = Callable[
-    [ec.EllipticCurvePublicKey, tuple[tn_auth_list.Entry, ...], str | None, Instant], bytes
+    [ec.EllipticCurvePublicKey, tuple[tn_auth_list.Entry, ...], str | None, bool, Instant], bytes
 ]
-"""The CA's hand: the key, its scope, the organisation asked for, the time; a PEM chain."""
+"""The CA's hand: the key, its scope, the organisation asked for, whether it is a CA for delegates,
+the time; a PEM chain."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -256,7 +257,7 @@ class Server:
         except Problem as problem:
             order.fail_challenge(problem)
         else:
-            order.pass_challenge(now)
+            order.pass_challenge(grant.ca, now)
 
     def _finalize(self, request: requests.Request, id: str, now: Instant) -> Reply:
         """RFC 8555 section 7.4. A request that is refused leaves the order ready for another."""
@@ -264,9 +265,10 @@ class Server:
         if order.status != "ready":
             raise Problem(Kind.ORDER_NOT_READY, f"The order is {order.status}, not ready.")
         key, organisation = csr.check(
-            requests.octets(wanted.get("csr"), "csr"), order.scope, self._is_account_key
+            requests.octets(wanted.get("csr"), "csr"), order.scope, order.ca, self._is_account_key
         )
-        chain = self._issue(key, tn_auth_list.decode(order.scope), organisation, now)
+        entries = tn_auth_list.decode(order.scope)
+        chain = self._issue(key, entries, organisation, order.ca, now)
         leaf = x509.load_pem_x509_certificates(chain)[0]
         self._book.record(
             Certificate(

@@ -27,19 +27,6 @@ class Kept(Protocol):
     def write(self, text: str) -> None: ...
 
 
-@dataclass
-class InMemory:
-    """Kept as long as the process lives."""
-
-    text: str | None = None
-
-    def read(self) -> str | None:
-        return self.text
-
-    def write(self, text: str) -> None:
-        self.text = text
-
-
 class Certificate(msgspec.Struct, frozen=True):
     """One certificate that this CA issued."""
 

@@ -1,4 +1,5 @@
-"""Certificate signing requests: what a SHAKEN end entity asks for (RFC 9448, ATIS-1000080)."""
+"""Certificate signing requests: what a SHAKEN end entity asks for (RFC 9448, ATIS-1000080), and a
+provider that certifies delegates (RFC 9060)."""
 
 from __future__ import annotations
 
@@ -15,9 +16,15 @@ from phonotary.shaken.laboratory.problems import Kind, Problem
 
 
 def make(
-    key: ec.EllipticCurvePrivateKey, scope: bytes, organisation: str, common_name: str
+    key: ec.EllipticCurvePrivateKey,
+    scope: bytes,
+    organisation: str,
+    common_name: str,
+    *,
+    ca: bool = False,
 ) -> bytes:
-    """DER of a request for ``scope``, the DER of a TN Authorization List."""
+    """DER of a request for ``scope``, the DER of a TN Authorization List; ``ca`` asks for a CA's
+    certificate, which certifies no further CA."""
     attributes = (
         (NameOID.COUNTRY_NAME, "US"),
         (NameOID.ORGANIZATION_NAME, organisation),
@@ -28,21 +35,27 @@ def make(
     draft = draft.add_extension(
         x509.UnrecognizedExtension(tn_auth_list.EXTENSION, scope), critical=False
     )
+    if ca:
+        draft = draft.add_extension(x509.BasicConstraints(True, 0), critical=True)
     return draft.sign(key, SHA256()).public_bytes(Encoding.DER)
 
 
 def check(
-    der: bytes, scope: bytes, is_account_key: Callable[[ec.EllipticCurvePublicKey], bool]
+    der: bytes,
+    scope: bytes,
+    ca: bool,
+    is_account_key: Callable[[ec.EllipticCurvePublicKey], bool],
 ) -> tuple[ec.EllipticCurvePublicKey, str | None]:
     """The key to certify and the organisation the request names.
 
     Raises Problem (badCSR) unless it is signed by its own P-256 key, asks for exactly the order's
-    list, and that key is not an ACME account's (RFC 8555 section 11.1).
+    list, for a CA where the token says ``ca`` and only there (RFC 9448), and that key is not an
+    ACME account's (RFC 8555 section 11.1).
     """
     try:
         request = x509.load_der_x509_csr(der)
         key, signed = request.public_key(), request.is_signature_valid
-        wanted = _scope(request)
+        wanted, for_ca = _scope(request), _for_ca(request)
         organisations = request.subject.get_attributes_for_oid(NameOID.ORGANIZATION_NAME)
     except Exception as fault:
         # cryptography tells of bad ASN.1, names and keys in many kinds of exception.
@@ -53,6 +66,8 @@ def check(
         raise _bad("its own key has not signed it")
     if wanted != scope:
         raise _bad("its TN Authorization List is not the order's")
+    if for_ca is not ca:
+        raise _bad(f"it is {'' if for_ca else 'not '}for a CA, and the token says otherwise")
     if is_account_key(key):
         raise _bad("its key is the key of an ACME account")
     return key, str(organisations[0].value) if organisations else None
@@ -64,6 +79,13 @@ def _scope(request: x509.CertificateSigningRequest) -> bytes | None:
     except x509.ExtensionNotFound:
         return None
     return extension.value.public_bytes()
+
+
+def _for_ca(request: x509.CertificateSigningRequest) -> bool:
+    try:
+        return request.extensions.get_extension_for_class(x509.BasicConstraints).value.ca
+    except x509.ExtensionNotFound:
+        return False
 
 
 def _bad(what: str) -> Problem:

@@ -55,9 +55,8 @@ class Laboratory:
         self._crl = issuing.CrlPoint(f"{origin}{STI_PA}/download/v1/crl", signer.name)
         # The CA's certificate names the CRL's address, which a new port changes; its key and
         # name stay, so chains issued before still hold.
-        self._ca = issuing.sti_ca(
-            self._root, now, crl=self._crl, key=self._ca_key, subject=_CA_NAME
-        )
+        self._ca = self._sti_ca(now, 0)
+        self._ca_of_cas = self._sti_ca(now, 1)
         self.sti_pa = PolicyAdministrator(
             signer,
             f"{origin}{STI_PA}",
@@ -129,14 +128,39 @@ class Laboratory:
         )
         return ordering.driven(steps, lambda asked: _answered(server, asked, now)), key
 
+    def _sti_ca(self, now: Instant, path_length: int) -> Certified:
+        """One CA by name and key; with 1 the same one, where a provider's own stands below it."""
+        return issuing.sti_ca(
+            self._root,
+            now,
+            path_length=path_length,
+            crl=self._crl,
+            key=self._ca_key,
+            subject=_CA_NAME,
+        )
+
     def _issue(
         self,
         key: ec.EllipticCurvePublicKey,
         entries: tuple[tn_auth_list.Entry, ...],
         organisation: str | None,
+        ca: bool,
         now: Instant,
     ) -> bytes:
         match entries:
+            case (tn_auth_list.Spc(code),) if ca:
+                own = issuing.delegate_ca(
+                    self._ca_of_cas,
+                    now,
+                    entries,
+                    subject=issuing.name(
+                        organisation or _ORGANISATION, f"Delegate CA {code}", code
+                    ),
+                    days=self._leaf_days,
+                    crl=self._crl,
+                    public_key=key,
+                )
+                return issuing.chain(own, self._ca_of_cas)
             case (tn_auth_list.Spc(code),):
                 # The policy asks for a serialNumber; a provider's own number is its code.
                 subject = issuing.name(organisation or _ORGANISATION, f"SHAKEN {code}", code)

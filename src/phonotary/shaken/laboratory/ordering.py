@@ -15,8 +15,8 @@ from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from phonotary.errors import Reason, Refused
-from phonotary.shaken import tn_auth_list
-from phonotary.shaken.laboratory import csr, jose, tokens
+from phonotary.shaken import jose, tn_auth_list
+from phonotary.shaken.laboratory import csr, tokens
 from phonotary.shaken.laboratory.problems import URN
 from phonotary.shaken.laboratory.profiles import Profile
 
@@ -45,6 +45,8 @@ class Wanted:
     organisation: str
     common_name: str
     profile: Profile
+    ca: bool = False
+    """A provider's own CA, which certifies delegates (RFC 9060)."""
     contact: tuple[str, ...] = ()
     agree_terms: bool = False
     """Whoever asks has read the CA's terms of service and agrees."""
@@ -129,19 +131,25 @@ def obtain(
     answer = yield from talk.post(talk.place("newOrder"), asked)
     order, location = answer.document(), _location(answer)
     for url in _texts(order, "authorizations"):
-        yield from _authorize(talk, url, wanted.profile, value, token)
+        yield from _authorize(talk, url, wanted, value, token)
     order = yield from talk.until(location, ("ready", "valid"))
     if order["status"] == "ready":
-        request = csr.make(certificate_key, wanted.scope, wanted.organisation, wanted.common_name)
+        request = csr.make(
+            certificate_key,
+            wanted.scope,
+            wanted.organisation,
+            wanted.common_name,
+            ca=wanted.ca,
+        )
         yield from talk.post(_text(order, "finalize"), {"csr": jose.b64(request)})
         order = yield from talk.until(location, ("valid",))
     answer = yield from talk.post(_text(order, "certificate"), None)
-    _require_ours(answer.body, certificate_key, wanted.scope)
+    _require_ours(answer.body, certificate_key, wanted)
     return answer.body
 
 
 def _authorize(
-    talk: _Conversation, url: str, profile: Profile, value: str, token: Token
+    talk: _Conversation, url: str, wanted: Wanted, value: str, token: Token
 ) -> Generator[Send | Wait, Received | None, None]:
     """Answer the token challenge, and wait until the CA has judged the token."""
     authorization = (yield from talk.post(url, None)).document()
@@ -149,8 +157,8 @@ def _authorize(
         return
     for challenge in authorization.get("challenges", ()):
         if challenge.get("type") == "tkauth-01" and challenge.get("tkauth-type") == "atc":
-            claim = tokens.atc(value, talk.key.public_key())
-            response = {profile.response_member: token(claim)}
+            claim = tokens.atc(value, talk.key.public_key(), ca=wanted.ca)
+            response = {wanted.profile.response_member: token(claim)}
             judged = (yield from talk.post(_text(challenge, "url"), response)).document()
             if judged.get("status") == "invalid":
                 raise _told(judged.get("error"), "The CA refused the token")
@@ -284,13 +292,14 @@ def _texts(document: Mapping[str, Any], name: str) -> list[str]:
     return value[:8]
 
 
-def _require_ours(chain: bytes, key: ec.EllipticCurvePrivateKey, scope: bytes) -> None:
-    """The certificate is for our key and exactly the scope that was ordered."""
+def _require_ours(chain: bytes, key: ec.EllipticCurvePrivateKey, wanted: Wanted) -> None:
+    """The certificate is for our key and exactly the scope that was ordered, a CA's or not."""
     try:
         leaf = x509.load_pem_x509_certificates(chain)[0]
         found = leaf.extensions.get_extension_for_oid(tn_auth_list.EXTENSION).value.public_bytes()
+        ca = leaf.extensions.get_extension_for_class(x509.BasicConstraints).value.ca
         ours = jose.spki(key.public_key()) == jose.spki(leaf.public_key())  # type: ignore[arg-type]
     except (ValueError, x509.ExtensionNotFound) as fault:
         raise Declined("The CA's certificate chain cannot be read.") from fault
-    if not ours or found != scope:
+    if not ours or found != wanted.scope or ca is not wanted.ca:
         raise Declined("The CA's certificate is not for the key and the list that were ordered.")

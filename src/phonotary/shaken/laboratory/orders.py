@@ -9,7 +9,8 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 from phonotary import sids
 from phonotary.clock import Instant, iso8601
-from phonotary.shaken.laboratory import jose, tokens
+from phonotary.shaken import jose
+from phonotary.shaken.laboratory import tokens
 from phonotary.shaken.laboratory.problems import Kind, Problem, unauthorized
 
 MAX_ACCOUNTS = 500
@@ -52,6 +53,8 @@ class Order:
     status: str = "pending"
     challenge: str = "pending"
     validated: Instant | None = None
+    ca: bool = False
+    """Whether its token allows a CA's certificate and no other."""
     problem: dict[str, Any] | None = None
     chain_pem: bytes | None = None
 
@@ -95,8 +98,8 @@ class Order:
             document["error"] = self.problem
         return document
 
-    def pass_challenge(self, now: Instant) -> None:
-        self.challenge, self.validated, self.status = "valid", now, "ready"
+    def pass_challenge(self, ca: bool, now: Instant) -> None:
+        self.challenge, self.validated, self.status, self.ca = "valid", now, "ready", ca
 
     def fail_challenge(self, problem: Problem) -> None:
         """The order is lost with its challenge (RFC 8555 section 7.1.6)."""

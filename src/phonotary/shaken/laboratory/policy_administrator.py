@@ -143,8 +143,8 @@ class PolicyAdministrator:
 def _require_own(claim: Mapping[str, Any], spid: str) -> None:
     """Every member of the claim is text of its kind, and the list holds this code alone."""
     value, print_ = claim.get("tkvalue"), claim.get("fingerprint")
-    if claim.get("tktype") != tokens.TYPE or claim.get("ca") is not False:
-        raise _invalid("tktype is TNAuthList and ca is false")
+    if claim.get("tktype") != tokens.TYPE or not isinstance(claim.get("ca"), bool):
+        raise _invalid("tktype is TNAuthList, and ca is true or false")
     if not isinstance(print_, str) or not tokens.FINGERPRINT.fullmatch(print_):
         raise _invalid("fingerprint is SHA256 and 32 octets in upper-case hexadecimal")
     if not isinstance(value, str) or _entries(value) != (tn_auth_list.Spc(spid),):

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 
 from phonotary.errors import Reason, Refused
-from phonotary.shaken.laboratory import jose
+from phonotary.shaken import jose
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,8 @@ from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from phonotary.shaken.laboratory import jose, tokens
+from phonotary.shaken import jose
+from phonotary.shaken.laboratory import tokens
 from phonotary.shaken.laboratory.orders import Account
 from phonotary.shaken.laboratory.problems import Kind, Problem, malformed, unauthorized
 

@@ -19,7 +19,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 from phonotary.clock import Instant
 from phonotary.errors import Refused
-from phonotary.shaken.laboratory import jose
+from phonotary.shaken import jose
 from phonotary.shaken.laboratory.problems import malformed, unauthorized
 
 TYPE = "TNAuthList"
@@ -38,6 +38,8 @@ class Grant:
 
     jti: str
     expires: Instant
+    ca: bool
+    """Whether it is for a provider's own CA, which certifies delegates (RFC 9060)."""
 
 
 def account_fingerprint(key: ec.EllipticCurvePublicKey) -> str:
@@ -47,12 +49,13 @@ def account_fingerprint(key: ec.EllipticCurvePublicKey) -> str:
     return f"SHA256 {digest.hex(':').upper()}"
 
 
-def atc(value: str, key: ec.EllipticCurvePublicKey) -> dict[str, Any]:
-    """The ``atc`` claim for an end-entity certificate over the list that ``value`` encodes."""
+def atc(value: str, key: ec.EllipticCurvePublicKey, *, ca: bool = False) -> dict[str, Any]:
+    """The ``atc`` claim for a certificate over the list that ``value`` encodes: an end entity's, or
+    with ``ca`` that of a CA for delegates."""
     return {
         "tktype": TYPE,
         "tkvalue": value,
-        "ca": False,
+        "ca": ca,
         "fingerprint": account_fingerprint(key),
     }
 
@@ -99,8 +102,8 @@ def check(
         raise unauthorized("The token's algorithm is not ES256.")
     if not jose.verify(read, _signer(chain, roots, now)):
         raise unauthorized("The token's signature is not the STI-PA's.")
-    _check_claim(claims.get("atc"), value, account_key)
-    return _check_life(claims, now)
+    ca = _check_claim(claims.get("atc"), value, account_key)
+    return _check_life(claims, ca, now)
 
 
 def _signer(
@@ -129,21 +132,24 @@ def _issued_by(certificate: x509.Certificate, root: x509.Certificate, now: Insta
     return True
 
 
-def _check_claim(claim: object, value: str, account_key: ec.EllipticCurvePublicKey) -> None:
-    """RFC 9448 section 6: each member of ``atc`` must be the one this order asks for."""
+def _check_claim(claim: object, value: str, account_key: ec.EllipticCurvePublicKey) -> bool:
+    """RFC 9448 section 6: each member of ``atc`` must be the one this order asks for. Whether it is
+    for a CA, which the order does not say: the certificate signing request will."""
     if not isinstance(claim, dict):
         raise malformed("The token has no atc claim.")
     if claim.get("tktype") != TYPE:
         raise unauthorized("The token's tktype is not TNAuthList.")
     if claim.get("tkvalue") != value:
         raise unauthorized("The token is for another TN Authorization List than the order.")
-    if claim.get("ca", False) is not False:
-        raise unauthorized("The token is for a CA certificate; this CA issues to end entities.")
+    ca = claim.get("ca", False)
+    if not isinstance(ca, bool):
+        raise unauthorized("The token's ca is neither true nor false.")
     if claim.get("fingerprint") != account_fingerprint(account_key):
         raise unauthorized("The token was issued to another ACME account's key.")
+    return ca
 
 
-def _check_life(claims: Mapping[str, Any], now: Instant) -> Grant:
+def _check_life(claims: Mapping[str, Any], ca: bool, now: Instant) -> Grant:
     expires, jti = claims.get("exp"), claims.get("jti")
     if type(expires) is not int or not 0 < expires < _END_OF_TIME:
         raise malformed("The token has no exp claim in seconds since 1970.")
@@ -151,4 +157,4 @@ def _check_life(claims: Mapping[str, Any], now: Instant) -> Grant:
         raise malformed("The token has no jti claim.")
     if expires - now < REMAINING:
         raise unauthorized(f"The token has expired, or will within {REMAINING} seconds.")
-    return Grant(jti, expires)
+    return Grant(jti, expires, ca)

@@ -2,6 +2,8 @@
 
 from alembic import context
 
+# The names' tables join the others in ``metadata`` by being imported.
+from phonotary.storage import schema_names  # noqa: F401
 from phonotary.storage.schema import metadata
 
 context.configure(

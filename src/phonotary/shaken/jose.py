@@ -20,16 +20,22 @@ from joserfc.jwk import ECKey
 from joserfc.util import urlsafe_b64decode, urlsafe_b64encode
 
 from phonotary.errors import Reason, Refused
+from phonotary.shaken.paths import MAX_CERTIFICATES, UNREADABLE
 
+MAX_BYTES = 1_048_576
+"""Bytes of a JWS; the longest is the STI-PA's list of CAs, with a few dozen certificates."""
+_MAX_HEADER = 16_384
 _P256_OCTETS = 32
 
 
 class _Registry(jws.JWSRegistry):
-    # A certificate in x5c is longer than the 512 bytes a header has by default.
-    max_header_length = 16_384
+    # A chain in x5c is longer than the 512 bytes a header has by default.
+    max_header_length = _MAX_HEADER
+    max_payload_length = MAX_BYTES
 
 
-# ACME's nonce and url (RFC 8555 section 6.2) are not among joserfc's header parameters.
+# ACME's nonce and url (RFC 8555 section 6.2) are not among joserfc's header parameters; what is
+# not known is ignored (RFC 7515 section 4) unless it is said to be critical.
 _REGISTRY = _Registry(algorithms=["ES256"], strict_check_header=False)
 
 
@@ -96,7 +102,7 @@ def sign_flattened(
 
 def read_compact(text: str) -> Unverified:
     """Raises Refused (INVALID_PARAMETER) when it is no compact JWS."""
-    parts = text.split(".")
+    parts = text.split(".") if len(text) <= MAX_BYTES else ()
     if len(parts) != 3:
         raise _refused("The token is not a compact JWS of three parts.")
     return _taken_apart(parts[0], parts[1], text)
@@ -123,20 +129,24 @@ def verify(unverified: Unverified, key: ec.EllipticCurvePublicKey) -> bool:
             jws.deserialize_compact(whole, wrapped, registry=_REGISTRY)
         else:
             jws.deserialize_json(dict(whole), wrapped, registry=_REGISTRY)  # type: ignore[call-overload]
-    except (JoseError, ValueError, TypeError):
+    except (JoseError, ValueError, TypeError, RecursionError):
         return False
     return True
 
 
 def certificates(header: Mapping[str, Any]) -> tuple[x509.Certificate, ...]:
     """What ``x5c`` holds (RFC 7515 section 4.1.6), nothing without it. Raises Refused."""
+    if "x5c" not in header:
+        return ()
+    held = header["x5c"]
+    if not isinstance(held, list) or not 1 <= len(held) <= MAX_CERTIFICATES:
+        raise _refused(f"x5c is not a list of at most {MAX_CERTIFICATES} certificates.")
     try:
         return tuple(
-            x509.load_der_x509_certificate(base64.b64decode(one, validate=True))
-            for one in header.get("x5c", ())
+            x509.load_der_x509_certificate(base64.b64decode(one, validate=True)) for one in held
         )
-    except (ValueError, TypeError) as fault:
-        raise _refused("x5c holds no certificates.") from fault
+    except UNREADABLE as fault:
+        raise _refused("x5c holds what is no certificate.") from fault
 
 
 def _private(key: ec.EllipticCurvePrivateKey) -> ECKey:
@@ -145,6 +155,8 @@ def _private(key: ec.EllipticCurvePrivateKey) -> ECKey:
 
 
 def _taken_apart(protected: str, payload: str, whole: Mapping[str, str] | str) -> Unverified:
+    if len(protected) > _MAX_HEADER:
+        raise _refused(f"The JWS's header is longer than {_MAX_HEADER} characters.")
     try:
         header, content = unb64(protected), unb64(payload)
     except ValueError as fault:
@@ -154,12 +166,20 @@ def _taken_apart(protected: str, payload: str, whole: Mapping[str, str] | str) -
 
 def _object(data: bytes, what: str) -> dict[str, Any]:
     try:
-        value = json.loads(data)
+        value = json.loads(data, object_pairs_hook=_no_twins)
     except (ValueError, RecursionError) as fault:
         raise _refused(f"{what} is not JSON.") from fault
     if not isinstance(value, dict):
         raise _refused(f"{what} is not a JSON object.")
     return value
+
+
+def _no_twins(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """Of a name that stands twice, another reader may take the other (RFC 7515 section 4)."""
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        raise ValueError("a name stands twice")
+    return found
 
 
 def _refused(sentence: str) -> Refused:
