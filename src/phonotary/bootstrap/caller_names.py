@@ -13,6 +13,7 @@ from phonotary.bootstrap.files import contents
 from phonotary.bootstrap.registering import Registering
 from phonotary.bootstrap.registrars import registrars
 from phonotary.bootstrap.standing import Standings
+from phonotary.bootstrap.tickets import Tickets
 from phonotary.clock import Clock
 from phonotary.cnam.clients import LONGEST_KEY, SANDBOX, Client, digest
 from phonotary.config import DipClient, Settings, default_data_directory
@@ -59,6 +60,7 @@ class CallerNames:
             terms=terms,
             wall=clock.wall,
         )
+        self.tickets = Tickets(found, clock.now)
         self._dns: dns.Server | None = None
 
     @property
