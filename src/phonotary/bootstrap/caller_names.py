@@ -10,6 +10,7 @@ from sqlalchemy.engine import make_url
 from phonotary.bootstrap import placing
 from phonotary.bootstrap.dipping import Dips
 from phonotary.bootstrap.files import contents
+from phonotary.bootstrap.notices import Notices
 from phonotary.bootstrap.registering import Registering
 from phonotary.bootstrap.registrars import registrars
 from phonotary.bootstrap.standing import Standings
@@ -60,6 +61,7 @@ class CallerNames:
             terms=terms,
             wall=clock.wall,
         )
+        self.notices = Notices(found, self.registering)
         self.tickets = Tickets(found, clock.now)
         self._dns: dns.Server | None = None
 

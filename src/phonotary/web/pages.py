@@ -9,7 +9,7 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.routing import BaseRoute, Route
 
 from phonotary.errors import Reason, Refused
-from phonotary.web import wire
+from phonotary.web import notices, wire
 from phonotary.web.console import deliveries, inquiry, reviews, tickets
 from phonotary.web.forms import parse_form
 from phonotary.web.operations import read_body
@@ -30,6 +30,7 @@ def routes(hub: Any) -> list[BaseRoute]:
         *reviews.routes(hub),
         *deliveries.routes(hub),
         *tickets.routes(hub),
+        *notices.routes(hub),
     ]
     if hub.settings.sandbox:
         every += control.routes(hub)

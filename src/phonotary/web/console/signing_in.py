@@ -6,8 +6,6 @@ hub and printed by ``up``; customers with their account's credentials or an API 
 
 from __future__ import annotations
 
-import base64
-import binascii
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
@@ -18,6 +16,7 @@ from starlette.responses import Response
 from phonotary import sids
 from phonotary.access.accounts import same
 from phonotary.errors import Refused
+from phonotary.web.basic import credentials
 from phonotary.web.console.page import page
 
 
@@ -32,13 +31,13 @@ class Viewer:
 
 def reviewer(hub: Any, request: Request) -> str | None:
     """The reviewer's name, or None when the credentials are not a reviewer's."""
-    name, password = _basic(request)
+    name, password = credentials(request.headers.get("authorization", ""))
     return name if name and same(password, hub.reviewer_password) else None
 
 
 def viewer(hub: Any, request: Request) -> Viewer | None:
     """A customer or a reviewer; None for anybody else."""
-    name, _ = _basic(request)
+    name, _ = credentials(request.headers.get("authorization", ""))
     if not sids.is_sid(name):
         known = reviewer(hub, request)
         return Viewer(known) if known else None
@@ -64,15 +63,3 @@ def same_origin(request: Request) -> bool:
 
 def elsewhere() -> Response:
     return page("refused.html", 403, because="This form was sent from another site.")
-
-
-def _basic(request: Request) -> tuple[str, str]:
-    """The user and the password; empty ones where there are none."""
-    scheme, _, value = request.headers.get("authorization", "").partition(" ")
-    if scheme.lower() != "basic":
-        return "", ""
-    try:
-        name, _, password = base64.b64decode(value, validate=True).decode().partition(":")
-    except (binascii.Error, UnicodeDecodeError):
-        return "", ""
-    return name, password
