@@ -32,14 +32,16 @@ class Console:
 
 
 @contextmanager
-def hub_with(directory: Path, *databases: Mapping[str, Any]) -> Iterator[Hub]:
+def hub_with(
+    directory: Path, *databases: Mapping[str, Any], keep_days: int | None = None
+) -> Iterator[Hub]:
     hub = open_hub(
         Settings(
             service_url(directory),
             vetting="manual",
             sandbox=False,
             reviewer_password=REVIEWER[1],
-            cnam=Cnam(databases=databases),
+            cnam=Cnam(databases=databases, keep_days=keep_days),
         )
     )
     hub.serve_at("http://127.0.0.1:8080")

@@ -13,6 +13,7 @@ from phonotary.bootstrap.files import contents
 from phonotary.bootstrap.notices import Notices
 from phonotary.bootstrap.registering import Registering
 from phonotary.bootstrap.registrars import registrars
+from phonotary.bootstrap.retention import DAY, Retention
 from phonotary.bootstrap.standing import Standings
 from phonotary.bootstrap.tickets import Tickets
 from phonotary.clock import Clock
@@ -61,6 +62,8 @@ class CallerNames:
             terms=terms,
             wall=clock.wall,
         )
+        days = settings.cnam.keep_days
+        self.retention = Retention(database, clock.now, days * DAY) if days else None
         self.notices = Notices(found, self.registering)
         self.tickets = Tickets(found, clock.now)
         self._dns: dns.Server | None = None

@@ -183,6 +183,7 @@ class Hub:
         self.voice.name_of = self.names.dips.name_of
         self.voice.dips = self.names.dips
         self.worker.registering = self.names.registering
+        self.worker.retention = self.names.retention
         self.database.listeners.append(lambda subjects: self.worker.wake())
         stir_door = stir_v1.doors(
             authenticate=self.caller_sid,

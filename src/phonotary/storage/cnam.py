@@ -222,12 +222,13 @@ class CnamStore:
     def settle_order(self, order: OpenOrder, is_open: bool, error: str | None = None) -> None:
         """Keep the order's reference and when it is next due, and let go of it. What another
         worker has closed stays closed."""
+        hurried = case((_ORD.c.due == HURRIED, HURRIED), else_=order.due)
         self._connection.execute(
             update(_ORD)
             .where(_ORD.c.key == order.key, _ORD.c.state == "open")
             .values(
                 state="open" if is_open else "done",
-                due=case((_ORD.c.due == HURRIED, HURRIED), else_=order.due),
+                due=hurried if is_open else order.due,
                 order_ref=func.coalesce(order.order_ref, _ORD.c.order_ref),
                 leased_until=0,
                 last_error=error[:500] if error else None,

@@ -389,6 +389,7 @@ cnam_deliveries = Table(
     Index(None, "database", "state", "seq"),
     Index(None, "due"),
     Index(None, "order_key"),
+    Index(None, "order_ref"),
     Index(None, "look_due"),
     Index(None, "account_sid", "seq"),
     sqlite_autoincrement=True,

@@ -1,4 +1,4 @@
-"""What people look through the deliveries by"""
+"""What people look through the deliveries by, and what tells that an order is still spoken of"""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from alembic import op
 revision = "0007"
 down_revision = "0006"
 
-_INDEXES = (("state", "seq"), ("database", "state", "seq"))
+_INDEXES = (("state", "seq"), ("database", "state", "seq"), ("order_ref",))
 
 
 def upgrade() -> None:
