@@ -54,9 +54,9 @@ class Town:
         (found,) = (each for each in told if each.startswith(f"at {carrier}, "))
         return found.partition(": ")[2]
 
-    def name(self, text: str) -> str:
+    def name(self, text: str, **more: str) -> str:
         """File a name for the number; 24 hours later it is approved. The product's path."""
-        product = self.office.cnam_product(self.profile, text)
+        product = self.office.cnam_product(self.profile, text, **more)
         assert self.office.assign_number(product, self.number_sid).status_code == 201
         self.office.submit(product)
         self.clock.advance("24h")
@@ -131,6 +131,22 @@ def test_a_stale_carrier_shows_the_old_name_beside_the_new_one(town: Town) -> No
     town.clock.advance("73h")
     assert town.shows("fresh") == "the name 'HARBOR MUSIC'"
     assert town.shows("stale") == f"the name '{NAME}'"
+
+
+def test_a_private_name_is_private_and_not_absent(town: Town) -> None:
+    product = town.name(NAME, cnam_visibility="private")
+    town.clock.advance("47h")
+    assert town.shows("fresh") == PLACE
+    assert "48 to 72 hours" in town.explain("fresh")
+    town.clock.advance("26h")
+    for carrier in ("ours", "fresh"):
+        assert town.shows(carrier) == "no name: there is one, and it is private"
+        assert f"'{NAME}' is registered and private" in town.explain(carrier)
+    assert town.shows("elsewhere") == PLACE
+    assert "it is private (cnam_visibility)" in town.command()
+    town.unassign(product)
+    assert town.shows("ours") == town.shows("fresh") == PLACE
+    assert "no name is registered" in town.explain("fresh")
 
 
 def test_what_runs_out_says_when(town: Town) -> None:

@@ -43,6 +43,7 @@ class CallerNames:
         if settings.sandbox:
             clients.append(SANDBOX)
         found, terms = registrars(settings.cnam.databases)
+        self._places = placing.FollowedPlaces(_directory(database))
         try:
             self.dips = Dips(
                 database,
@@ -50,7 +51,7 @@ class CallerNames:
                 vetting,
                 clock.now,
                 clients=clients,
-                place_of=placing.places_in(_directory(database)).of,
+                place_of=self.place_of,
             )
         except ValueError as error:
             raise Refused(Reason.INVALID_PARAMETER, f"a dip client: {error}") from error
@@ -92,6 +93,14 @@ class CallerNames:
             raise Refused(
                 Reason.INVALID_PARAMETER, f"the DNS door cannot be opened: {because}"
             ) from error
+
+    def place_of(self, number: str) -> str | None:
+        """The city and state of a number, as clients are told them that want it."""
+        return self._places.of(number)
+
+    def look(self) -> None:
+        """Take in what has changed outside: the table of places. It may take a second."""
+        self._places.look()
 
     async def stop(self) -> None:
         if self._dns is not None:

@@ -21,6 +21,7 @@ from phonotary.storage.store import SqlStore
 from phonotary.tn import parse
 from phonotary.trusthub import standing as kyc
 from phonotary.trusthub.filing import Vetting
+from phonotary.trusthub.privacy import is_private
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +123,10 @@ def _name(store: SqlStore, number: str, now: Instant) -> list[str]:
             f"name none yet: {coming!r} is approved and on its way, 48 to 72 hours (CNAM guide)"
         ]
     if name:
-        return [f"name {name!r}: an approved CNAM product vouches for it"]
+        told = [f"name {name!r}: an approved CNAM product vouches for it"]
+        if is_private(store, number):
+            told.append("  it is private (cnam_visibility): databases keep it and nobody sees it")
+        return told
     return ["name none: no approved CNAM product has this number; carriers show city and state"]
 
 
@@ -151,5 +155,7 @@ def _shown(store: SqlStore, number: str, phone: Phone, directory: Path | None) -
 def _text(seen: Seen, number: str) -> str:
     if seen.kind is Kind.NUMBER:
         return f"only the number, {number}"
+    if seen.kind is Kind.PRIVATE:
+        return "no name: there is one, and it is private"
     what = "the name" if seen.kind is Kind.NAME else "no name, the place"
     return f"{what} {seen.text!r}"
