@@ -214,6 +214,43 @@ def test_a_rejection_needs_a_reason_and_the_customer_reads_it(hub: Hub, family: 
     opened(hub, use)
 
 
+def test_a_rejected_delivery_is_sent_again_by_a_reviewer_alone(hub: Hub, family: Family) -> None:
+    async def use(console: Console) -> None:
+        await console.work()
+        path = await ticket_of(console)
+        rejected = {"decision": "rejected", "because": "try later"}
+        assert (await console.http.post(path, data=rejected, auth=REVIEWER)).status_code == 303
+        await console.work()
+        customer = credentials(hub, family.parent.sid)
+        assert "Send again" not in await console.page(DELIVERIES, customer)
+        assert (await console.page(DELIVERIES)).count("Send again") == 1
+        form = {"number": family.tn, "database": "desk"}
+
+        async def send(
+            form: dict[str, str],
+            auth: tuple[str, str] = REVIEWER,
+            origin: str = "http://hub.example",
+        ) -> int:
+            headers = {"Origin": origin}
+            sent = await console.http.post(DELIVERIES, data=form, auth=auth, headers=headers)
+            return sent.status_code
+
+        assert await send(form, customer) == 401
+        assert await send(form, origin="https://evil.example") == 403
+        for wrong in ({}, {**form, "number": "+1\x00"}, {**form, "database": "elsewhere"}):
+            assert await send(wrong) == 404
+        assert await send({**form, "database": "local"}) == 409
+        assert await send(form) == 303
+        assert await send(form) == 409
+        await console.work()
+        again = await ticket_of(console)
+        assert again != path
+        (row,) = rows(await console.page(f"{DELIVERIES}?database=desk"))
+        assert row[3] == "submitted"
+
+    opened(hub, use)
+
+
 def test_only_a_reviewer_on_our_own_page_decides_a_ticket(hub: Hub, family: Family) -> None:
     async def use(console: Console) -> None:
         await console.work()

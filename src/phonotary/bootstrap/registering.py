@@ -155,7 +155,7 @@ class Registering:
         """A person has a delivery that ended badly sent again. Refused where it did not."""
         rows = CnamStore(store)
         for each in rows.deliveries([phone_number]):
-            if each.database == database:
+            if each.database == database and database in self._terms:
                 after = life.again(each, self._terms[database], self._now())
                 rows.put_deliveries([after])
                 return after

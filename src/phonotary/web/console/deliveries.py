@@ -11,9 +11,10 @@ from typing import Any
 from urllib.parse import urlencode
 
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
+from phonotary import report
 from phonotary.clock import iso8601
 from phonotary.cnam import names, suggestions
 from phonotary.cnam.moves import State
@@ -28,9 +29,12 @@ from phonotary.trusthub.store import Ask
 from phonotary.web.console import signing_in
 from phonotary.web.console.page import page
 from phonotary.web.console.signing_in import Viewer
-from phonotary.web.forms import parse_query
+from phonotary.web.forms import parse_form, parse_query
+from phonotary.web.operations import read_body
 
 _PATH = "/console/deliveries"
+# What may be sent again (``cnam.moves``: retry).
+_ENDED = (State.REJECTED, State.PARTIAL, State.TIMED_OUT)
 _OPEN = ("draft", "twilio-rejected")
 # Products that are looked through for names that cannot be taken: the newest.
 _PRODUCTS = 20
@@ -38,7 +42,10 @@ _INFORMATION = "cnam_information"
 
 
 def routes(hub: Any) -> list[Route]:
-    return [Route(_PATH, _list(hub), methods=["GET"])]
+    return [
+        Route(_PATH, _list(hub), methods=["GET"]),
+        Route(_PATH, _send_again(hub), methods=["POST"]),
+    ]
 
 
 def _list(hub: Any) -> Any:
@@ -60,6 +67,7 @@ def _list(hub: Any) -> Any:
                 next=_next(given, found.after),
                 given=given,
                 states=[str(each) for each in State],
+                ended=_ENDED,
                 databases=cnam_ledger.databases(store),
                 viewer=viewer,
                 names=_unfit(store, viewer),
@@ -70,6 +78,36 @@ def _list(hub: Any) -> Any:
         return answer
 
     return show
+
+
+def _send_again(hub: Any) -> Any:
+    """A reviewer has a delivery that ended badly sent once more."""
+
+    async def send(request: Request) -> Response:
+        reviewer = signing_in.reviewer(hub, request)
+        if reviewer is None:
+            return signing_in.unknown()
+        if not signing_in.same_origin(request):
+            return signing_in.elsewhere()
+        kind = request.headers.get("content-type", "").encode()
+        try:
+            form = parse_form(kind, await read_body(request.receive, 65_536))
+            number, database = form.get("number", ""), form.get("database", "")
+            if "\x00" in number:
+                raise Refused(Reason.NOT_FOUND, "There is no such delivery.")
+
+            def work(store: SqlStore) -> None:
+                hub.names.registering.retry(store, number, database)
+
+            await hub.write(work)
+        except Refused as refused:
+            status = {Reason.NOT_FOUND: 404, Reason.CONFLICT: 409}.get(refused.reason, 400)
+            return page("refused.html", status, because=refused.because)
+        _log().info("sent again", by=reviewer, number=number, database=database)
+        hub.worker.wake()
+        return RedirectResponse(f"{_PATH}?{urlencode({'number': number})}", 303)
+
+    return send
 
 
 def _asked(given: dict[str, str], viewer: Viewer) -> Asked:
@@ -142,3 +180,7 @@ def _judged(product: Bundle, name: str) -> Unfit:
     found = names.findings(shown)
     instead = suggestions.suggest(shown) if found else []
     return Unfit(product, shown, tuple(each.sentence for each in found), tuple(instead))
+
+
+def _log() -> Any:
+    return report.to("phonotary.console")
