@@ -121,9 +121,9 @@ class Office:
         self.assign(product, sid_of(profile))
         return product
 
-    def cnam_product(self, profile: str, display_name: str) -> str:
+    def cnam_product(self, profile: str, display_name: str, **more: str) -> str:
         product = self.product(CNAM, profile)
-        name = self.end_user("cnam_information", cnam_display_name=display_name)
+        name = self.end_user("cnam_information", cnam_display_name=display_name, **more)
         self.assign(product, name)
         return product
 

@@ -114,3 +114,11 @@ def test_an_empty_list_of_accounts_is_nobody_and_not_everybody(tmp_path: Path) -
 def test_origins_are_written_as_words_or_as_a_list(tmp_path: Path, written_as: str) -> None:
     settings = service.service(written(tmp_path, f"stir_lab = {written_as}"), NOBODY)
     assert settings.stir.lab == {"http://a:1", "http://b:2"}
+
+
+def test_what_is_known_of_orders_is_kept_for_ever_unless_days_are_given(tmp_path: Path) -> None:
+    assert service.service(None, NOBODY).cnam.keep_days is None
+    assert service.service(written(tmp_path, "cnam_keep_days = 90"), NOBODY).cnam.keep_days == 90
+    for wrong in ("0", "-1", '"a year"'):
+        with pytest.raises(ValueError, match=r"days|whole number"):
+            service.service(written(tmp_path, f"cnam_keep_days = {wrong}"), NOBODY)

@@ -36,6 +36,8 @@ class Town:
         self.number = sandbox.account.numbers[0]["phone_number"]
         self.number_sid = sandbox.account.numbers[0]["sid"]
         self._data = data
+        self.ready = sandbox.ready
+        self.account_sid = sandbox.account.account_sid
         self.profile = self.product = ""
 
     def command(self, *options: str) -> str:
@@ -54,9 +56,9 @@ class Town:
         (found,) = (each for each in told if each.startswith(f"at {carrier}, "))
         return found.partition(": ")[2]
 
-    def name(self, text: str) -> str:
+    def name(self, text: str, **more: str) -> str:
         """File a name for the number; 24 hours later it is approved. The product's path."""
-        product = self.office.cnam_product(self.profile, text)
+        product = self.office.cnam_product(self.profile, text, **more)
         assert self.office.assign_number(product, self.number_sid).status_code == 201
         self.office.submit(product)
         self.clock.advance("24h")
@@ -131,6 +133,22 @@ def test_a_stale_carrier_shows_the_old_name_beside_the_new_one(town: Town) -> No
     town.clock.advance("73h")
     assert town.shows("fresh") == "the name 'HARBOR MUSIC'"
     assert town.shows("stale") == f"the name '{NAME}'"
+
+
+def test_a_private_name_is_private_and_not_absent(town: Town) -> None:
+    product = town.name(NAME, cnam_visibility="private")
+    town.clock.advance("47h")
+    assert town.shows("fresh") == PLACE
+    assert "48 to 72 hours" in town.explain("fresh")
+    town.clock.advance("26h")
+    for carrier in ("ours", "fresh"):
+        assert town.shows(carrier) == "no name: there is one, and it is private"
+        assert f"'{NAME}' is registered and private" in town.explain(carrier)
+    assert town.shows("elsewhere") == PLACE
+    assert "it is private (cnam_visibility)" in town.command()
+    town.unassign(product)
+    assert town.shows("ours") == town.shows("fresh") == PLACE
+    assert "no name is registered" in town.explain("fresh")
 
 
 def test_what_runs_out_says_when(town: Town) -> None:
@@ -225,6 +243,47 @@ def test_an_imported_table_says_where_a_number_is(town: Town, data: Path, tmp_pa
         assert imported("--names", str(names)).exit_code == 1
     finally:
         (data / "places.txt").unlink()
+
+
+def test_a_rejected_product_is_named_with_what_was_said_of_it(town: Town) -> None:
+    product = town.office.cnam_product(town.profile, "Smith & Sons Plumbing")
+    assert town.office.assign_number(product, town.number_sid).status_code == 201
+    town.office.submit(product)
+    town.clock.advance("24h")
+    assert town.office.state(product)[0] == "twilio-rejected"
+    told = town.command()
+    sid = product.rpartition("/")[2]
+    assert "name none: no approved CNAM product has this number" in told
+    assert f"  CNAM product: {sid} twilio-rejected, codes " in told
+    assert "\n    11009: " in told and "\n    11007: " in told
+    assert "21 characters; 15 are allowed" in told and "It could be " in told
+    # What stands for the seal is told in the same way.
+    profile = town.profile.rpartition("/")[2]
+    answer = httpx.post(
+        f"{town.ready['http']}/console/reviews/{profile}",
+        data={"decision": "suspend", "because": "the\nphone is dead"},
+        auth=("rita", town.ready["reviewer_password"]),
+        trust_env=False,
+    )
+    assert answer.status_code == 303
+    told = town.command()
+    assert f"  profile: {profile} twilio-rejected\n    the phone is dead\n" in told
+
+
+def test_a_number_that_nobody_holds_is_advised_as_nobodys(town: Town, data: Path) -> None:
+    url = sqlite_url(data)
+    number = "+14155550142"
+    told = "\n".join(lines(url, number, None))
+    assert told.startswith(f"{number}: nobody here holds it\n")
+    assert "name none: nobody here holds this number" in told
+    assert "attestation" not in told and "for A," not in told and town.account_sid not in told
+    phone = Phone(CARRIERS["fresh"])
+    assert "at fresh, landline: " in "\n".join(lines(url, number, None, phone, data))
+    asked = "\n".join(lines(url, number, town.account_sid))
+    assert f"{number}, calling account {town.account_sid}\nattestation " in asked
+    assert "nobody here holds the number; before that no bundle can have it" in asked
+    own = "\n".join(lines(url, town.number, None))
+    assert "nobody here" not in own and "no CNAM product has this number" in own
 
 
 def test_an_unknown_carrier_or_line_is_a_wrong_call(town: Town) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from pathlib import Path
 
 import pytest
@@ -42,3 +43,27 @@ def test_a_ticket_is_its_owners_alone(tmp_path: Path) -> None:
     desk = Manual("syniverse", str(tmp_path / "tickets"))
     ref = asyncio.run(desk.submit(ORDER)).order_ref
     assert (tmp_path / "tickets" / f"{ref}.json").stat().st_mode & 0o077 == 0
+
+
+def test_of_two_words_at_once_none_is_lost(tmp_path: Path) -> None:
+    numbers = [f"+1415555{at:04}" for at in range(40)]
+    order = Order("key-1", Action.REGISTER, tuple(Line(each, "ACME") for each in numbers))
+    ref = asyncio.run(Manual("desk", str(tmp_path)).submit(order)).order_ref
+    together = threading.Barrier(2)
+
+    def decide(by: str, some: list[str]) -> None:
+        desk = Manual("desk", str(tmp_path))
+        together.wait()
+        for each in some:
+            desk.decide(ref, LineOutcome(LineState.DONE), [each], by=by, at=1)
+
+    people = [
+        threading.Thread(target=decide, args=(by, numbers[start::2]))
+        for start, by in enumerate(("ana", "ben"))
+    ]
+    for each in people:
+        each.start()
+    for each in people:
+        each.join()
+    ticket = Manual("desk", str(tmp_path)).ticket(ref)
+    assert (ticket.waiting, len(ticket.words)) == ([], 40)

@@ -248,6 +248,18 @@ class Lidb:
         return Said(200, f"<ResponseSelectWrapper>{inner}</ResponseSelectWrapper>".encode())
 
 
+def notification(order: Kept, *, order_id: bool = True, customer_order_id: bool = True) -> bytes:
+    """What a subscription to ``lidb`` orders has sent when this one changes; the documented example
+    leaves out the OrderId, and the CustomerOrderId is optional."""
+    return (
+        '<?xml version="1.0"?>\n<Notification><SubscriptionId>8c9d</SubscriptionId>'
+        "<OrderType>lidb</OrderType>"
+        + f"<OrderId>{order.id}</OrderId>" * order_id
+        + f"<CustomerOrderId>{order.customer_order_id}</CustomerOrderId>" * customer_order_id
+        + f"<Status>{order.status}</Status></Notification>"
+    ).encode()
+
+
 def _schema_fault(element: ElementTree.Element, tag: str) -> str | None:
     if element.tag != tag or element.attrib:
         return f"{element.tag} is not {tag}"

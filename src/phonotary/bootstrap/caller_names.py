@@ -10,9 +10,12 @@ from sqlalchemy.engine import make_url
 from phonotary.bootstrap import placing
 from phonotary.bootstrap.dipping import Dips
 from phonotary.bootstrap.files import contents
+from phonotary.bootstrap.notices import Notices
 from phonotary.bootstrap.registering import Registering
 from phonotary.bootstrap.registrars import registrars
+from phonotary.bootstrap.retention import DAY, Retention
 from phonotary.bootstrap.standing import Standings
+from phonotary.bootstrap.tickets import Tickets
 from phonotary.clock import Clock
 from phonotary.cnam.clients import LONGEST_KEY, SANDBOX, Client, digest
 from phonotary.config import DipClient, Settings, default_data_directory
@@ -40,6 +43,7 @@ class CallerNames:
         if settings.sandbox:
             clients.append(SANDBOX)
         found, terms = registrars(settings.cnam.databases)
+        self._places = placing.FollowedPlaces(_directory(database))
         try:
             self.dips = Dips(
                 database,
@@ -47,7 +51,7 @@ class CallerNames:
                 vetting,
                 clock.now,
                 clients=clients,
-                place_of=placing.places_in(_directory(database)).of,
+                place_of=self.place_of,
             )
         except ValueError as error:
             raise Refused(Reason.INVALID_PARAMETER, f"a dip client: {error}") from error
@@ -59,6 +63,10 @@ class CallerNames:
             terms=terms,
             wall=clock.wall,
         )
+        days = settings.cnam.keep_days
+        self.retention = Retention(database, clock.now, days * DAY) if days else None
+        self.notices = Notices(found, self.registering)
+        self.tickets = Tickets(found, clock.now)
         self._dns: dns.Server | None = None
 
     @property
@@ -85,6 +93,14 @@ class CallerNames:
             raise Refused(
                 Reason.INVALID_PARAMETER, f"the DNS door cannot be opened: {because}"
             ) from error
+
+    def place_of(self, number: str) -> str | None:
+        """The city and state of a number, as clients are told them that want it."""
+        return self._places.of(number)
+
+    def look(self) -> None:
+        """Take in what has changed outside: the table of places. It may take a second."""
+        self._places.look()
 
     async def stop(self) -> None:
         if self._dns is not None:

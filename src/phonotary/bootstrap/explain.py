@@ -9,8 +9,11 @@ from phonotary.bootstrap.controls import advanced_in
 from phonotary.bootstrap.name_history import spells_of
 from phonotary.bootstrap.placing import places_in
 from phonotary.bootstrap.standing import standing_in
+from phonotary.bootstrap.vouching import Vouching
 from phonotary.clock import Clock, Instant, iso8601
+from phonotary.cnam import registry
 from phonotary.cnam.propagation import Carrier, History, Kind, Line, Seen, display_at
+from phonotary.cnam.registry import Withheld
 from phonotary.errors import Reason, Refused
 from phonotary.shaken.attestation import Level, decide
 from phonotary.shaken.ports import Standing
@@ -19,8 +22,23 @@ from phonotary.storage.cnam import CnamStore
 from phonotary.storage.database import Database
 from phonotary.storage.store import SqlStore
 from phonotary.tn import parse
+from phonotary.trusthub import codes, lifecycle
 from phonotary.trusthub import standing as kyc
 from phonotary.trusthub.filing import Vetting
+from phonotary.trusthub.privacy import is_private
+from phonotary.trusthub.records import Bundle
+
+_NAMELESS = {
+    Withheld.UNKNOWN_NUMBER: "nobody here holds this number",
+    Withheld.NOT_ELIGIBLE: "only US numbers that are not toll-free have names",
+    Withheld.ACCOUNT_NOT_ACTIVE: "its account is not active",
+    Withheld.NOT_ON_PRODUCT: "no CNAM product has this number",
+    Withheld.PRODUCT_NOT_VOUCHING: "no approved CNAM product has this number",
+    Withheld.NO_PROFILE: "its CNAM product is linked to no business profile",
+    Withheld.PROFILE_NOT_VOUCHING: "the business profile of its CNAM product is not approved",
+    Withheld.NOT_ON_PROFILE: "it is not on the business profile of its CNAM product",
+    Withheld.NO_NAME: "its CNAM product gives it no name",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,13 +92,22 @@ def _all(
 def _lines(store: SqlStore, number: str, account_sid: str | None) -> list[str]:
     now = Clock(advanced_in(store)).now()
     held = store.numbers.first(phone_number=number)
-    caller = account_sid or (held.account_sid if held else store.setting("first_account") or "")
+    if held is None and account_sid is None:
+        # Whatever would be advised to some account is nothing that it could do.
+        return [
+            f"{number}: nobody here holds it",
+            "  --account says what it is worth when that account calls from it",
+            *_name(store, number, now),
+            *_deliveries(store, number),
+        ]
+    caller = account_sid or (held.account_sid if held else "")
     standing = standing_in(store, number, caller, now)
     decision = decide(standing, caller_authenticated=True, requested=Level.A)
     return [
         f"{number}, calling account {caller}",
         f"attestation {decision.level}: {decision.reason}",
         f"  {decision.explanation}",
+        *([] if held else ["  nobody here holds the number; before that no bundle can have it"]),
         *_evidence(store, standing),
         *_name(store, number, now),
         *_deliveries(store, number),
@@ -106,12 +133,25 @@ def _evidence(store: SqlStore, standing: Standing) -> list[str]:
     found = []
     for what, sid in (("profile", standing.profile_sid), ("product", standing.product_sid)):
         bundle = store.bundles.get(sid) if sid else None
-        if bundle is None:
-            found.append(f"  {what}: none")
-            continue
-        codes = f", codes {', '.join(map(str, bundle.errors))}" if bundle.errors else ""
-        found.append(f"  {what}: {bundle.sid} {bundle.status}{codes}")
+        found += [f"  {what}: none"] if bundle is None else _bundle(store, what, bundle)
     return found
+
+
+def _bundle(store: SqlStore, what: str, bundle: Bundle) -> list[str]:
+    """A bundle as it stands, and where it was rejected, what was said of it."""
+    errors = f", codes {', '.join(map(str, bundle.errors))}" if bundle.errors else ""
+    told = [f"  {what}: {bundle.sid} {bundle.status}{errors}"]
+    if bundle.status != lifecycle.REJECTED:
+        return told
+    rows = (codes.find(each) for each in bundle.errors)
+    told += [f"    {row.code}: {row.message}" for row in rows if row]
+    because = [each.because for each in store.history(bundle.sid) if each.after == bundle.status]
+    # Whatever a person wrote stays one line of ours.
+    return told + [f"    {said}" for each in because[-1:] if (said := _line(each))]
+
+
+def _line(text: str) -> str:
+    return " ".join("".join(each if each.isprintable() else " " for each in text).split())
 
 
 def _name(store: SqlStore, number: str, now: Instant) -> list[str]:
@@ -122,8 +162,17 @@ def _name(store: SqlStore, number: str, now: Instant) -> list[str]:
             f"name none yet: {coming!r} is approved and on its way, 48 to 72 hours (CNAM guide)"
         ]
     if name:
-        return [f"name {name!r}: an approved CNAM product vouches for it"]
-    return ["name none: no approved CNAM product has this number; carriers show city and state"]
+        told = [f"name {name!r}: an approved CNAM product vouches for it"]
+        if is_private(store, number):
+            told.append("  it is private (cnam_visibility): databases keep it and nobody sees it")
+        return told
+    facts = Vouching(store, now).facts(number)
+    why = _NAMELESS[registry.withheld(facts) or Withheld.NO_NAME]
+    product = store.bundles.get(facts.product_sid) if facts.product_sid else None
+    return [
+        f"name none: {why}; carriers show city and state",
+        *(_bundle(store, "CNAM product", product) if product else ()),
+    ]
 
 
 def _shown(store: SqlStore, number: str, phone: Phone, directory: Path | None) -> list[str]:
@@ -151,5 +200,7 @@ def _shown(store: SqlStore, number: str, phone: Phone, directory: Path | None) -
 def _text(seen: Seen, number: str) -> str:
     if seen.kind is Kind.NUMBER:
         return f"only the number, {number}"
+    if seen.kind is Kind.PRIVATE:
+        return "no name: there is one, and it is private"
     what = "the name" if seen.kind is Kind.NAME else "no name, the place"
     return f"{what} {seen.text!r}"

@@ -182,7 +182,9 @@ class Hub:
         self.names = CallerNames(self.settings, self.database, self.clock, self.voice.standings)
         self.voice.name_of = self.names.dips.name_of
         self.voice.dips = self.names.dips
+        self.voice.looks.append(self.names.look)
         self.worker.registering = self.names.registering
+        self.worker.retention = self.names.retention
         self.database.listeners.append(lambda subjects: self.worker.wake())
         stir_door = stir_v1.doors(
             authenticate=self.caller_sid,

@@ -8,6 +8,7 @@ the histories of the bundles and of what the number was assigned to, and its las
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 from typing import Any, cast
 
 from sqlalchemy import func, select
@@ -20,6 +21,7 @@ from phonotary.storage.cnam import CnamStore
 from phonotary.storage.store import SqlStore
 from phonotary.trusthub import assignments, lifecycle, policies, review
 from phonotary.trusthub import standing as kyc
+from phonotary.trusthub.privacy import is_private
 from phonotary.trusthub.records import CUSTOMER_PROFILE, Number
 from phonotary.trusthub.store import Store
 
@@ -46,7 +48,7 @@ def _name_now(store: SqlStore, phone_number: str, now: Instant) -> str | None:
 
 
 def _ended(spell: Spell, at: Instant) -> Spell:
-    return Spell(spell.name, spell.since, max(at, spell.since, spell.began), spell.began)
+    return replace(spell, until=max(at, spell.since, spell.began))
 
 
 class _Past:
@@ -72,9 +74,11 @@ class _Past:
             )
             for since, until in _both(self._approved(sid), assigned):
                 name = self._name(sid, since)
+                private = self._private(sid, since)
                 for began, ended in _both([(since, until)], carrying):
                     if name is not None:
-                        yield Spell(name, since, None if ended == _EVER else ended, began)
+                        end = None if ended == _EVER else ended
+                        yield Spell(name, since, end, began, private)
 
     def last_account_change(self) -> Instant | None:
         """What ends a name besides: its account was suspended."""
@@ -162,6 +166,13 @@ class _Past:
             if end_user and end_user.type == "cnam_information":
                 return names.normal(str(end_user.attributes.get("cnam_display_name") or "")) or None
         return of_product[0].name if of_product else None
+
+    def _private(self, sid: str, since: Instant) -> bool:
+        """Whether the name was kept from being shown then; the same way."""
+        for each in self._registered:
+            if each.product_sid == sid and each.since == since:
+                return each.private
+        return is_private(cast(Store, self._store), self._phone_number)
 
 
 def _both(one: Iterable[Span], other: Iterable[Span]) -> list[Span]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+from phonotary.bootstrap.files import Followed
 from phonotary.cnam.places import Places, Table, read_npa_nxx, read_overrides, table_of
 from phonotary.errors import Reason, Refused
 
@@ -16,8 +17,35 @@ def places_in(directory: Path | None) -> Places:
     path = directory / FILE if directory else None
     if path is None or not path.exists():
         return Places()
-    with path.open(encoding="ascii") as lines:
-        return Places(table_of(line.rstrip("\n") for line in lines))
+    try:
+        with path.open(encoding="ascii") as lines:
+            return Places(table_of(line.rstrip("\n") for line in lines))
+    except (OSError, UnicodeDecodeError) as error:
+        because = f"The places in {path} cannot be read: {type(error).__name__}"
+        raise Refused(Reason.UNREADABLE_BODY, because) from error
+
+
+class FollowedPlaces:
+    """The places of a running hub, read again once its table was imported anew."""
+
+    def __init__(self, directory: Path | None) -> None:
+        """Raises Refused for a table that is none."""
+        self._directory = directory
+        # Noticed before it is read: what comes in between is then a change.
+        files = (directory / FILE,) if directory else ()
+        self._followed = Followed(files, "The places")
+        self._places = places_in(directory)
+
+    def of(self, number: str) -> str | None:
+        return self._places.of(number)
+
+    def look(self) -> None:
+        """From a thread of its own, for a whole country's table takes a second. A table that cannot
+        be used leaves the one before in its place."""
+        self._followed.look(self._read)
+
+    def _read(self) -> None:
+        self._places = places_in(self._directory)
 
 
 def import_table(directory: Path, table: Path, overrides: Path | None) -> Table:

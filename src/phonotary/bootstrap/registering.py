@@ -143,11 +143,19 @@ class Registering:
             lambda store: tuple(CnamStore(store, False).ledger(phone_number))
         )
 
+    def hurry(
+        self, store: SqlStore, database: str, order_ref: str | None, key: str | None = None
+    ) -> bool:
+        """Somebody says that an order has moved: it is asked about at once, and only what is
+        answered then is believed. Whether there is such an order, by what the database calls it or
+        by our key for it."""
+        return CnamStore(store).hurry(database, order_ref, key)
+
     def retry(self, store: SqlStore, phone_number: str, database: str) -> Delivery:
         """A person has a delivery that ended badly sent again. Refused where it did not."""
         rows = CnamStore(store)
         for each in rows.deliveries([phone_number]):
-            if each.database == database:
+            if each.database == database and database in self._terms:
                 after = life.again(each, self._terms[database], self._now())
                 rows.put_deliveries([after])
                 return after

@@ -115,6 +115,8 @@ class Voice:
         """The registered name of a number, shown beside a call that is verified."""
         self.dips: Dips | None = None
         """What trunks of role NAME are told from."""
+        self.looks: list[Callable[[], None]] = []
+        """Further looks at what may have changed outside, each in a thread, for they take long."""
 
     @property
     def sip_port(self) -> int | None:
@@ -167,6 +169,8 @@ class Voice:
             looks += 1
             try:
                 self.look()
+                for each in self.looks:
+                    await asyncio.to_thread(each)
                 if looks % int(_DAY / _LOOK) == 1:
                     self._alarm()
                 said = self._tell_lag(said)

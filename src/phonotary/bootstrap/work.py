@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     import httpx
 
     from phonotary.bootstrap.registering import Registering
+    from phonotary.bootstrap.retention import Retention
 
 _POLL = 1.0
 _CALLBACKS_AT_ONCE = 16
@@ -72,6 +73,8 @@ class Worker:
         """The sandbox's rule for a bundle; there is none anywhere else."""
         self.registering: Registering | None = None
         """Sends names to the databases; the hub gives it once it knows its own address."""
+        self.retention: Retention | None = None
+        """Deletes what is not kept for ever; given with ``registering``."""
         self._wake = asyncio.Event()
         self._busy = asyncio.Lock()
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -165,10 +168,11 @@ class Worker:
                 vetted = self.vet_due()
                 claimed = self._database.write(self._claim_callbacks)
                 sent = await self.registering.work_once() if self.registering else False
-                if not (vetted or claimed or sent):
-                    return
                 if claimed:
                     await self._deliver_all(client.get(), claimed)
+                swept = await self.retention.work_once() if self.retention else False
+                if not (vetted or claimed or sent or swept):
+                    return
 
     def _claim_callbacks(self, store: SqlStore) -> list[Claimed]:
         return jobs.claim(

@@ -11,7 +11,7 @@ import re
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from phonotary.clock import Instant
 from phonotary.cnam import names
@@ -179,6 +179,28 @@ class Registrar(Protocol):
     async def observe(self, number: str) -> str | None:
         """The name the database itself gives for a number; None when it gives none, or cannot be
         asked. Raises Unavailable."""
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """Which order a database says to have moved; what it says of how is not kept, for only the
+    answer to a poll is believed."""
+
+    order_ref: str | None
+    """What the database calls the order."""
+    key: str | None
+    """What we called it."""
+
+
+@runtime_checkable
+class Notifying(Protocol):
+    """A registrar whose database sends word of its orders by itself."""
+
+    notices_by: tuple[str, str] | None
+    """User and password the database gives with them; None: it is not listened to."""
+
+    def notice(self, body: bytes) -> Notice:
+        """Raises Unreadable."""
 
 
 def said(text: str | None) -> str | None:

@@ -4,7 +4,8 @@ From the Numbers API's OpenAPI document and its error tables (Bandwidth/api-docs
 ``POST /accounts/{id}/lidbs`` answers 201 with the order, whose ``ErrorList`` may name single
 numbers of an otherwise good order; 400 means that no order was made. ``GET`` of one order answers
 the same ``LidbOrder``, with or without the response element around it. There is no operation that
-deletes a name; an order with Visibility PRIVATE keeps it from being shown.
+deletes a name; an order with Visibility PRIVATE keeps it from being shown. A subscription to
+``lidb`` orders has a ``Notification`` sent of each that changes (the same archive).
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from phonotary.cnam.orders import (
     Line,
     LineOutcome,
     LineState,
+    Notice,
     Order,
     Outcome,
     Unreadable,
@@ -33,6 +35,8 @@ MOST_BYTES = 1_048_576
 """An echoed order of a thousand numbers in a thousand groups is a third of this."""
 _DEEPEST = 16
 _MOST_ELEMENTS = 20_000
+# Characters of an order's name that are looked for.
+_MOST_NAME = 64
 
 
 class Remedy(Enum):
@@ -150,6 +154,17 @@ def read_list(body: bytes) -> list[Summary]:
         if reference:
             found.append(Summary(reference, _text(each, "CustomerOrderId")))
     return found
+
+
+def read_notice(body: bytes) -> Notice:
+    """Which order a notification is about; the documented example leaves out the OrderId, and an
+    order without one of its own has no CustomerOrderId. Raises Unreadable."""
+    root = tree(body)
+    found = [_text(root, "OrderId", "orderId"), _text(root, "CustomerOrderId")]
+    named = [each if each and len(each) <= _MOST_NAME else None for each in found]
+    if root.tag != "Notification" or not any(named):
+        raise Unreadable("It is no notification of an order.")
+    return Notice(*named)
 
 
 def tree(body: bytes) -> Element:

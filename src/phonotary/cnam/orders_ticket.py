@@ -36,9 +36,37 @@ class Ticket:
         return f"ticket-{self.order.idempotency_key}"
 
     @property
+    def waiting(self) -> list[str]:
+        """The numbers that nobody has settled."""
+        return [number for number, each in self.outcomes if each.state not in SETTLED]
+
+    @property
     def outcome(self) -> Outcome:
         found = dict(self.outcomes)
         return Outcome(self.ref, found, all(each.state in SETTLED for each in found.values()))
+
+
+# What a person may decide of a ticket that registers names, and of one that removes them.
+DECISIONS: dict[Action, dict[str, LineState]] = {
+    Action.REGISTER: {
+        "accepted": LineState.ACCEPTED,
+        "active": LineState.DONE,
+        "rejected": LineState.REJECTED,
+    },
+    Action.REMOVE: {"removed": LineState.DONE, "rejected": LineState.REJECTED},
+}
+
+
+def decision(action: Action, word: str, because: str = "") -> LineOutcome:
+    """A person's word as an outcome. Raises Refused: a word that this kind of ticket has not, or a
+    rejection that nobody could learn from."""
+    state = DECISIONS[action].get(word)
+    if state is None:
+        known = ", ".join(DECISIONS[action])
+        raise Refused(Reason.INVALID_PARAMETER, f"A ticket to {action} names is {known}.")
+    if state is LineState.REJECTED and not said(because):
+        raise Refused(Reason.MISSING_PARAMETER, "Say why it is rejected.")
+    return LineOutcome(state, None, said(because))
 
 
 def opened(order: Order) -> Ticket:
@@ -63,7 +91,8 @@ def decided(
         raise Refused(Reason.MISSING_PARAMETER, "Say who decides.")
     kept = LineOutcome(outcome.state, said(outcome.code), said(outcome.text))
     standing.update(dict.fromkeys(chosen, kept))
-    word = (at, said(by) or "", f"{kept.state}: {', '.join(chosen)}")
+    why = f"; {kept.text}" if kept.text else ""
+    word = (at, said(by) or "", f"{kept.state}: {', '.join(chosen)}{why}")
     return replace(ticket, outcomes=tuple(standing.items()), words=(*ticket.words, word))
 
 

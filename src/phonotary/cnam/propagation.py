@@ -27,6 +27,8 @@ class Kind(StrEnum):
     NAME = "name"
     PLACE = "place"
     """The city and state of the number, which databases hold where there is no name."""
+    PRIVATE = "private"
+    """That the caller keeps the name from being shown, which is not that there is none."""
     NUMBER = "number"
     """The number and nothing else."""
 
@@ -80,6 +82,9 @@ class Spell:
     began: Instant = 0
     """When this spell of it began, where that is later: a profile that was suspended vouches
     again, and the databases wait for no new approval."""
+    private: bool = False
+    """The databases keep it, and it is shown to nobody (GR-1188's reason for the absence of a
+    name; ``unavailable=p`` by ENUM)."""
 
     def arrives(self, propagation: int) -> Instant:
         return max(self.since + propagation, self.began)
@@ -101,7 +106,8 @@ class History:
 class Seen:
     kind: Kind
     text: str | None
-    """The name, or the city and state; None where the number stands alone."""
+    """The name, or the city and state; None where the number stands alone or the name is private.
+    """
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,14 +158,14 @@ def _shown(carrier: Carrier, history: History) -> list[Spell]:
             # It was withdrawn before it had arrived anywhere.
             continue
         until = None if spell.until is None else spell.until + behind
-        found.append(Spell(spell.name, arrives + behind, until))
+        found.append(Spell(spell.name, arrives + behind, until, private=spell.private))
     return found
 
 
 def _seen(shown: list[Spell], nameless: Seen, at: Instant) -> Seen:
     for spell in reversed(shown):
         if spell.since <= at and (spell.until is None or at < spell.until):
-            return Seen(Kind.NAME, spell.name)
+            return Seen(Kind.PRIVATE, None) if spell.private else Seen(Kind.NAME, spell.name)
     return nameless
 
 
@@ -169,9 +175,14 @@ def _why(carrier: Carrier, history: History, seen: Seen, now: Instant) -> str:
     if standing is None:
         if seen.kind is Kind.NAME:
             return f"{does}, and has not heard that {seen.text!r} was withdrawn"
+        if seen.kind is Kind.PRIVATE:
+            return f"{does}, and has not heard that the private name was withdrawn"
         return f"{does}, and no name is registered for this number"
     if seen.text == standing.name and seen.kind is Kind.NAME:
         return f"{does}, and {standing.name!r} has arrived there"
+    if seen.kind is Kind.PRIVATE and standing.private:
+        kept = f"{standing.name!r} is registered and private"
+        return f"{does}; {kept}, so that it is shown to nobody"
     old = f", so it still has {seen.text!r}" if seen.kind is Kind.NAME else ""
     propagation = history.own_propagation if carrier.ours else history.propagation
     if now < standing.arrives(propagation):

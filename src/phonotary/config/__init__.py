@@ -69,6 +69,8 @@ class Cnam:
     """The private name below which numbers are asked for; None: the default one."""
     dns_absent: str = "nxdomain"
     """What is said of a number without a name: ``nxdomain`` or ``unavailable``."""
+    keep_days: int | None = None
+    """Days after which finished orders and what was seen in databases are deleted; None: never."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -44,6 +44,13 @@ def _workers(text: str) -> int:
     return number
 
 
+def _days(text: str) -> int:
+    number = _whole(text)
+    if number < 1:
+        raise ValueError(f"{text} is no number of days; leave it out to keep everything")
+    return number
+
+
 def _yes(text: str) -> bool:
     if text.lower() not in ("true", "false"):
         raise ValueError(f"{text} is neither true nor false")
@@ -96,6 +103,7 @@ _CNAM: dict[str, Callable[[str], Any]] = {
     "CNAM_DNS_PORT": _port,
     "CNAM_DNS_APEX": str,
     "CNAM_DNS_ABSENT": _one_of("nxdomain", "unavailable"),
+    "CNAM_KEEP_DAYS": _days,
 }
 # The one provider of a hub that has but one.
 _PROVIDER = ("STIR_CHAIN", "STIR_KEY", "STIR_X5U")

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, fields, replace
 from typing import Any
 
-from sqlalchemy import bindparam, delete, func, insert, select, text, update
+from sqlalchemy import bindparam, case, delete, func, insert, or_, select, text, update
 
 from phonotary.clock import Instant
 from phonotary.cnam.delivery import Delivery
@@ -22,6 +22,9 @@ from phonotary.storage.store import SqlStore
 
 LEASE = 120
 """Seconds of real time an order is one worker's; sending it must be over by then."""
+HURRIED = 0
+"""``due`` of an order that is to be asked about at once: what was said of it while a worker was
+asking may be newer than that worker's answer, so settling it does not put this off."""
 
 _REG, _DEL = schema_names.cnam_registrations, schema_names.cnam_deliveries
 _ORD, _OBS = schema_names.cnam_orders, schema_names.cnam_observations
@@ -210,45 +213,52 @@ class CnamStore:
         statement = (
             update(_ORD)
             .where(_ORD.c.seq.in_(taken))
-            .values(leased_until=wall + LEASE, attempts=_ORD.c.attempts + 1)
+            .values(leased_until=wall + LEASE, attempts=_ORD.c.attempts + 1, due=now)
             .returning(*(_ORD.c[name] for name in _ORDER))
         )
         found = [OpenOrder(*row) for row in self._connection.execute(statement)]
-        return sorted(found, key=lambda order: (order.due, order.key))
+        return sorted(found, key=lambda order: order.seq)
 
     def settle_order(self, order: OpenOrder, is_open: bool, error: str | None = None) -> None:
         """Keep the order's reference and when it is next due, and let go of it. What another
         worker has closed stays closed."""
+        hurried = case((_ORD.c.due == HURRIED, HURRIED), else_=order.due)
         self._connection.execute(
             update(_ORD)
             .where(_ORD.c.key == order.key, _ORD.c.state == "open")
             .values(
                 state="open" if is_open else "done",
-                due=order.due,
+                due=hurried if is_open else order.due,
                 order_ref=func.coalesce(order.order_ref, _ORD.c.order_ref),
                 leased_until=0,
                 last_error=error[:500] if error else None,
             )
         )
 
-    def order(self, key: str) -> OpenOrder | None:
-        """An order that is still open."""
-        open_one = (_ORD.c.key == key) & (_ORD.c.state == "open")
-        row = self._connection.execute(
-            select(*(_ORD.c[name] for name in _ORDER)).where(open_one)
-        ).first()
-        return OpenOrder(*row) if row else None
+    def hurry(self, database: str, order_ref: str | None, key: str | None) -> bool:
+        """Ask about this open order at once, by what the database calls it or by our own key;
+        whether there is one."""
+        named = [_ORD.c.order_ref == order_ref] if order_ref else []
+        named += [_ORD.c.key == key] if key else []
+        if not named:
+            return False
+        open_ones = (_ORD.c.state == "open") & (_ORD.c.database == database)
+        statement = update(_ORD).where(open_ones, or_(*named)).values(due=HURRIED)
+        return self._connection.execute(statement).rowcount > 0
 
-    def order_of(self, order_ref: str) -> OpenOrder | None:
-        """The open order that a database calls so; for answers that come by themselves."""
-        row = self._connection.execute(
-            select(_ORD.c.key).where(_ORD.c.order_ref == order_ref, _ORD.c.state == "open")
-        ).first()
-        return self.order(row[0]) if row else None
-
-    def poll_at(self, key: str, now: Instant) -> None:
-        """Ask about this order at once."""
-        self._connection.execute(update(_ORD).where(_ORD.c.key == key).values(due=now))
+    def open_orders(
+        self, databases: Sequence[str], after: int = 0, limit: int = 50
+    ) -> list[OpenOrder]:
+        """Orders that these databases have and have not finished, oldest first; ``after`` is the
+        ``seq`` of the last one that is known."""
+        statement = (
+            select(*(_ORD.c[name] for name in _ORDER))
+            .where(_ORD.c.state == "open", _ORD.c.database.in_(databases), _ORD.c.seq > after)
+            .where(_ORD.c.order_ref.is_not(None))
+            .order_by(_ORD.c.seq)
+            .limit(limit)
+        )
+        return [OpenOrder(*row) for row in self._connection.execute(statement)]
 
     # the clock
 

@@ -75,8 +75,12 @@ cnam_deliveries = Table(
     Column("looks", Integer, nullable=False),
     UniqueConstraint("phone_number", "database"),
     Index(None, "database", "state", "due"),
+    # The ledger's pages: by state, and by database and state.
+    Index(None, "state", "seq"),
+    Index(None, "database", "state", "seq"),
     Index(None, "due"),
     Index(None, "order_key"),
+    Index(None, "order_ref"),
     Index(None, "look_due"),
     Index(None, "account_sid", "seq"),
     sqlite_autoincrement=True,

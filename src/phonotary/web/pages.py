@@ -9,8 +9,8 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.routing import BaseRoute, Route
 
 from phonotary.errors import Reason, Refused
-from phonotary.web import wire
-from phonotary.web.console import inquiry, reviews
+from phonotary.web import notices, wire
+from phonotary.web.console import deliveries, inquiry, reviews, tickets
 from phonotary.web.forms import parse_form
 from phonotary.web.operations import read_body
 from phonotary.web.sandbox import control
@@ -28,6 +28,9 @@ def routes(hub: Any) -> list[BaseRoute]:
         Route("/readyz", _ready(hub)),
         *inquiry.routes(hub),
         *reviews.routes(hub),
+        *deliveries.routes(hub),
+        *tickets.routes(hub),
+        *notices.routes(hub),
     ]
     if hub.settings.sandbox:
         every += control.routes(hub)

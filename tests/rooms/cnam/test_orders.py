@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from phonotary.cnam import orders_ticket
@@ -104,6 +106,21 @@ def test_a_ticket_refuses_other_numbers_second_thoughts_and_nobodys_word() -> No
     ticket = orders_ticket.decided(ticket, [ONE], DONE, by="ana", at=AT)
     with pytest.raises(Refused):
         orders_ticket.decided(ticket, [ONE], DONE, by="ana", at=AT)
+
+
+def test_the_words_of_a_ticket_are_those_of_its_kind() -> None:
+    register, remove = Action.REGISTER, Action.REMOVE
+    assert orders_ticket.decision(register, "accepted").state is LineState.ACCEPTED
+    assert orders_ticket.decision(register, "active", " seen ") == replace(DONE, text="seen")
+    assert orders_ticket.decision(remove, "removed").state is LineState.DONE
+    assert orders_ticket.decision(remove, "rejected", "no") == LineOutcome(
+        LineState.REJECTED, None, "no"
+    )
+    for action, word in ((register, "removed"), (remove, "active"), (remove, "accepted")):
+        with pytest.raises(Refused):
+            orders_ticket.decision(action, word)
+    with pytest.raises(Refused):
+        orders_ticket.decision(register, "rejected", " ")
 
 
 def test_a_ticket_is_read_as_it_was_written() -> None:

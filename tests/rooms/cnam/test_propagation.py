@@ -15,6 +15,7 @@ from phonotary.cnam.propagation import (
     History,
     Kind,
     Line,
+    Seen,
     Spell,
     display_at,
 )
@@ -160,3 +161,20 @@ def test_what_is_foretold_is_what_comes(history: History, carrier: Carrier, afte
     assert before.now == told.now
     then = display_at(carrier, Line.LANDLINE, history, PLACE, told.changes)
     assert then.now == told.then != told.now
+
+
+def test_a_private_name_is_shown_as_private_for_as_long_as_a_copy_of_it_lasts() -> None:
+    hidden = Spell("HARBOR BOOKS", T0, T0 + 300 * DAY, private=True)
+    before = shown("fresh", hidden, at=T0)
+    assert (before.now.kind, before.then) == (Kind.PLACE, Seen(Kind.PRIVATE, None))
+    there = shown("fresh", hidden, at=T0 + TAKES)
+    assert there.now == Seen(Kind.PRIVATE, None)
+    assert "'HARBOR BOOKS' is registered and private" in there.why
+    assert there.changes == T0 + 300 * DAY
+    late = shown("stale", hidden, at=T0 + 300 * DAY + 1)
+    assert late.now.kind is Kind.PRIVATE
+    assert "has not heard that the private name was withdrawn" in late.why
+    # A public name before it is what a slow carrier still has.
+    both = (Spell("HARBOR MUSIC", T0 - 900 * DAY, T0), Spell("HARBOR BOOKS", T0, private=True))
+    old = shown("stale", *both, at=T0 + TAKES)
+    assert old.now == Seen(Kind.NAME, "HARBOR MUSIC")

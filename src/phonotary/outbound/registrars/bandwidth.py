@@ -12,6 +12,7 @@ from phonotary.cnam.orders import (
     Action,
     LineOutcome,
     LineState,
+    Notice,
     Order,
     OrderUnknown,
     Outcome,
@@ -41,14 +42,19 @@ class Settings:
     ca_file: str | None = None
     allow_loopback: bool = False
     patience: float = PATIENCE
+    notices_user: str | None = None
+    """What the subscription's BasicAuthentication gives; with its password, Bandwidth is listened
+    to."""
+    notices_password_file: str | None = None
 
 
 class Bandwidth:
     most = MOST
 
     def __init__(self, settings: Settings) -> None:
-        """Reads the password. Raises Refused for settings that cannot serve."""
+        """Reads the passwords. Raises Refused for settings that cannot serve."""
         self.name = settings.name
+        self.notices_by = _notices_by(settings)
         if not re.fullmatch("[A-Za-z0-9-]{1,40}", settings.account):
             raise Refused(Reason.INVALID_PARAMETER, f"{self.name}'s account is no account number.")
         given = f"{settings.user}:{secret(settings.password_file)}"
@@ -90,6 +96,9 @@ class Bandwidth:
             raise Unreadable(f"{self.name} answers for none of the order's numbers.")
         return only(outcome, numbers)
 
+    def notice(self, body: bytes) -> Notice:
+        return orders_lidb.read_notice(body)
+
     async def observe(self, number: str) -> str | None:
         """LIDB orders have no dip; another registrar or dip observes what this one stored."""
         return None
@@ -124,3 +133,14 @@ class Bandwidth:
             raise Unreadable(f"{self.name}'s name for the order is none we could ask by.")
         require_known(outcome.per_number, numbers, self.name)
         return outcome
+
+
+def _notices_by(settings: Settings) -> tuple[str, str] | None:
+    user, file = settings.notices_user, settings.notices_password_file
+    if user is None and file is None:
+        return None
+    # RFC 7617 section 2: the first colon ends the user's name.
+    if not user or file is None or ":" in user:
+        because = f"{settings.name} needs notices_user, without a colon, and notices_password_file."
+        raise Refused(Reason.INVALID_PARAMETER, because)
+    return user, secret(file)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import anyio.to_thread
@@ -58,17 +60,27 @@ class Manual:
         at: Instant,
     ) -> Ticket:
         """A person's word; see :func:`orders_ticket.decided`. The next poll brings it in."""
-        ticket = orders_ticket.decided(self.ticket(order_ref), numbers, outcome, by=by, at=at)
-        self._write(ticket)
+        with self._alone():
+            ticket = orders_ticket.decided(self.ticket(order_ref), numbers, outcome, by=by, at=at)
+            self._write(ticket)
         return ticket
 
     def _opened(self, order: Order) -> Outcome:
         ticket = orders_ticket.opened(order)
-        try:
-            return self.ticket(ticket.ref).outcome
-        except OrderUnknown:
-            self._write(ticket)
-            return ticket.outcome
+        with self._alone():
+            try:
+                return self.ticket(ticket.ref).outcome
+            except OrderUnknown:
+                self._write(ticket)
+                return ticket.outcome
+
+    @contextmanager
+    def _alone(self) -> Iterator[None]:
+        """One at a time changes tickets, in whichever process: of two words at once, the second
+        must see the first and not write over it."""
+        with open(os.open(self._directory / ".lock", os.O_WRONLY | os.O_CREAT, 0o600), "w") as held:
+            fcntl.flock(held, fcntl.LOCK_EX)
+            yield
 
     def _write(self, ticket: Ticket) -> None:
         path = self._path(ticket.ref)

@@ -1,21 +1,16 @@
 """``/console/reviews``: what waits for a decision, and the decision. Reviewers only.
 
-The reviewer signs in with HTTP Basic; the password is minted with the hub and printed by ``up``.
-A form post must come from the same origin, for a browser sends Basic credentials by itself.
+:mod:`phonotary.web.console.signing_in` says who that is.
 """
 
 from __future__ import annotations
 
-import base64
-import binascii
 from typing import Any
-from urllib.parse import urlsplit
 
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
-from phonotary.access.accounts import same
 from phonotary.clock import Instant
 from phonotary.errors import Reason, Refused
 from phonotary.storage.store import SqlStore
@@ -23,6 +18,7 @@ from phonotary.trusthub import codes, evaluation, facts, policies, review
 from phonotary.trusthub.lifecycle import By
 from phonotary.trusthub.records import Bundle
 from phonotary.trusthub.store import Ask
+from phonotary.web.console import signing_in
 from phonotary.web.console.page import page
 from phonotary.web.forms import parse_form
 from phonotary.web.operations import read_body
@@ -38,28 +34,10 @@ def routes(hub: Any) -> list[Route]:
     ]
 
 
-def _reviewer(hub: Any, request: Request) -> str | None:
-    """The reviewer's name, or None when the credentials are not a reviewer's."""
-    scheme, _, value = request.headers.get("authorization", "").partition(" ")
-    if scheme.lower() != "basic":
-        return None
-    try:
-        name, _, password = base64.b64decode(value, validate=True).decode().partition(":")
-    except (binascii.Error, UnicodeDecodeError):
-        return None
-    return name if name and same(password, hub.reviewer_password) else None
-
-
-def _unknown() -> Response:
-    response = page("refused.html", 401, because="Sign in as a reviewer.")
-    response.headers["www-authenticate"] = 'Basic realm="phonotary reviewers", charset="UTF-8"'
-    return response
-
-
 def _list(hub: Any) -> Any:
     async def show(request: Request) -> Response:
-        if _reviewer(hub, request) is None:
-            return _unknown()
+        if signing_in.reviewer(hub, request) is None:
+            return signing_in.unknown()
         waiting = await hub.read(
             lambda store: store.bundles.page(Ask(200), {"status": _WAITING}).rows
         )
@@ -71,8 +49,8 @@ def _list(hub: Any) -> Any:
 
 def _show(hub: Any) -> Any:
     async def show(request: Request) -> Response:
-        if _reviewer(hub, request) is None:
-            return _unknown()
+        if signing_in.reviewer(hub, request) is None:
+            return signing_in.unknown()
 
         def work(store: SqlStore) -> Response:
             bundle = _bundle(store, request)
@@ -96,11 +74,11 @@ def _show(hub: Any) -> Any:
 
 def _decide(hub: Any) -> Any:
     async def decide(request: Request) -> Response:
-        reviewer = _reviewer(hub, request)
+        reviewer = signing_in.reviewer(hub, request)
         if reviewer is None:
-            return _unknown()
-        if not _same_origin(request):
-            return page("refused.html", 403, because="This form was sent from another site.")
+            return signing_in.unknown()
+        if not signing_in.same_origin(request):
+            return signing_in.elsewhere()
         kind = request.headers.get("content-type", "").encode()
 
         async def act() -> Response:
@@ -151,11 +129,6 @@ def _verdict(form: dict[str, str]) -> review.Verdict:
         codes=tuple(int(code) for code in text),
         because=form.get("because", "")[:2000],
     )
-
-
-def _same_origin(request: Request) -> bool:
-    origin = request.headers.get("origin")
-    return origin is None or urlsplit(origin).netloc == request.headers.get("host")
 
 
 def _bundle(store: SqlStore, request: Request) -> Bundle:

@@ -1,0 +1,65 @@
+"""Who opens a page of the console, by HTTP Basic, and whether a form is the console's own.
+
+Reviewers sign in with a name of their choice and the reviewer's password, which is minted with the
+hub and printed by ``up``; customers with their account's credentials or an API key.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urlsplit
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from phonotary import sids
+from phonotary.access.accounts import same
+from phonotary.errors import Refused
+from phonotary.web.basic import credentials
+from phonotary.web.console.page import page
+
+
+@dataclass(frozen=True, slots=True)
+class Viewer:
+    """Whoever may open pages that show a reviewer everything, and a customer what is theirs."""
+
+    name: str
+    account_sid: str | None = None
+    """The customer's account; None for a reviewer."""
+
+
+def reviewer(hub: Any, request: Request) -> str | None:
+    """The reviewer's name, or None when the credentials are not a reviewer's."""
+    name, password = credentials(request.headers.get("authorization", ""))
+    return name if name and same(password, hub.reviewer_password) else None
+
+
+def viewer(hub: Any, request: Request) -> Viewer | None:
+    """A customer or a reviewer; None for anybody else."""
+    name, _ = credentials(request.headers.get("authorization", ""))
+    if not sids.is_sid(name):
+        known = reviewer(hub, request)
+        return Viewer(known) if known else None
+    try:
+        account = hub.authenticate(dict(request.scope["headers"]))
+    except Refused:
+        return None
+    return Viewer(name, account.sid)
+
+
+def unknown(because: str = "Sign in as a reviewer.") -> Response:
+    response = page("refused.html", 401, because=because)
+    response.headers["www-authenticate"] = 'Basic realm="phonotary console", charset="UTF-8"'
+    return response
+
+
+def same_origin(request: Request) -> bool:
+    """A form post must come from a page of ours, for a browser sends Basic credentials by itself;
+    every browser says where a form was (RFC 6454 section 7)."""
+    origin = request.headers.get("origin")
+    return origin is None or urlsplit(origin).netloc == request.headers.get("host")
+
+
+def elsewhere() -> Response:
+    return page("refused.html", 403, because="This form was sent from another site.")

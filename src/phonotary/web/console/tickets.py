@@ -1,0 +1,115 @@
+"""``/console/tickets``: orders that people carry to databases without an interface. Reviewers only.
+
+What is decided here is written into the ticket with who decided it and when, and then the order is
+asked about: the ledger moves by that, as it does for every other database.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+from urllib.parse import parse_qsl
+
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+from starlette.routing import Route
+
+from phonotary.clock import iso8601
+from phonotary.cnam.orders_ticket import DECISIONS
+from phonotary.errors import Reason, Refused
+from phonotary.web.console import signing_in
+from phonotary.web.console.page import page
+from phonotary.web.forms import parse_query
+from phonotary.web.operations import read_body
+
+_PATH = "/console/tickets"
+# A ticket has a thousand numbers at most, and each is chosen by a field of its own.
+_MOST_FIELDS = 1_010
+_FORM = "application/x-www-form-urlencoded"
+
+
+def routes(hub: Any) -> list[Route]:
+    one = f"{_PATH}/{{database}}/{{ref}}"
+    return [
+        Route(_PATH, _list(hub), methods=["GET"]),
+        Route(one, _show(hub), methods=["GET"]),
+        Route(one, _decide(hub), methods=["POST"]),
+    ]
+
+
+def _list(hub: Any) -> Any:
+    async def show(request: Request) -> Response:
+        if signing_in.reviewer(hub, request) is None:
+            return signing_in.unknown()
+        tickets = hub.names.tickets
+        after = parse_query(request.scope["query_string"]).get("after", "")
+        known = int(after) if after.isascii() and after.isdecimal() and len(after) <= 18 else 0
+        found = await hub.read(lambda store: tickets.waiting(store, known))
+        shown = found[: tickets.page]
+        return page(
+            "tickets.html",
+            tickets=await tickets.listed(shown),
+            next=f"{_PATH}?after={shown[-1].seq}" if len(found) > len(shown) else None,
+            time=iso8601,
+        )
+
+    return show
+
+
+def _show(hub: Any) -> Any:
+    async def show(request: Request) -> Response:
+        if signing_in.reviewer(hub, request) is None:
+            return signing_in.unknown()
+        database = request.path_params["database"]
+        try:
+            ticket = await hub.names.tickets.ticket(database, request.path_params["ref"])
+        except Refused as refused:
+            return _refused(refused)
+        return page(
+            "ticket.html",
+            database=database,
+            ticket=ticket,
+            lines={line.number: line for line in ticket.order.lines},
+            decisions=DECISIONS[ticket.order.action],
+            time=iso8601,
+        )
+
+    return show
+
+
+def _decide(hub: Any) -> Any:
+    async def decide(request: Request) -> Response:
+        reviewer = signing_in.reviewer(hub, request)
+        if reviewer is None:
+            return signing_in.unknown()
+        if not signing_in.same_origin(request):
+            return signing_in.elsewhere()
+        database, ref = request.path_params["database"], request.path_params["ref"]
+        try:
+            words, numbers = _form(request, await read_body(request.receive, 65_536))
+            word, because = words.get("decision", ""), words.get("because", "")
+            await hub.names.tickets.decide(database, ref, word, numbers, because, reviewer)
+        except Refused as refused:
+            return _refused(refused)
+        await hub.write(lambda store: hub.names.registering.hurry(store, database, ref))
+        hub.worker.wake()
+        return RedirectResponse(f"{_PATH}/{database}/{ref}", 303)
+
+    return decide
+
+
+def _form(request: Request, body: bytes) -> tuple[dict[str, str], list[str]]:
+    """The form's fields, and the numbers that were chosen, which are many fields of one name.
+    Raises Refused for what is no form."""
+    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    try:
+        if kind != _FORM:
+            raise ValueError(kind)
+        given = parse_qsl(body.decode(), keep_blank_values=True, max_num_fields=_MOST_FIELDS)
+    except ValueError as error:
+        raise Refused(Reason.UNREADABLE_BODY, "The form could not be read.") from error
+    return dict(given), [value for name, value in given if name == "number"]
+
+
+def _refused(refused: Refused) -> Response:
+    status = {Reason.NOT_FOUND: 404, Reason.CONFLICT: 409, Reason.BODY_TOO_LARGE: 413}
+    return page("refused.html", status.get(refused.reason, 400), because=refused.because)
