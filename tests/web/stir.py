@@ -14,7 +14,7 @@ from uvicorn.server import ServerState
 
 from phonotary import sids
 from phonotary.shaken.certificates import load_credential, sandbox_certificates
-from phonotary.shaken.ports import Standing
+from phonotary.shaken.ports import ShownAs, Standing
 from phonotary.shaken.signing import CallToSign, SignedCall, sign_call, signing_request
 from phonotary.shaken.verdicts import Verdict, Verstat
 from phonotary.shaken.verification import CallToVerify
@@ -55,7 +55,7 @@ BEST = Standing(
     number_on_profile=True,
     number_on_product=True,
     account_vouched=True,
-    business_name="Owl Telecom",
+    display=ShownAs("Owl Telecom"),
 )
 PASSED = Verdict(Verstat.PASSED)
 

@@ -83,6 +83,7 @@ def _lines(store: SqlStore, number: str, account_sid: str | None) -> list[str]:
         f"  {decision.explanation}",
         *_evidence(store, standing),
         *_name(store, number, now),
+        *_display(standing),
         *_deliveries(store, number),
     ]
 
@@ -124,6 +125,19 @@ def _name(store: SqlStore, number: str, now: Instant) -> list[str]:
     if name:
         return [f"name {name!r}: an approved CNAM product vouches for it"]
     return ["name none: no approved CNAM product has this number; carriers show city and state"]
+
+
+def _display(standing: Standing) -> list[str]:
+    """What rich call data says of the caller, where a call is signed A."""
+    shown = standing.display
+    if shown is None:
+        return ["display none: rich call data has nothing to show"]
+    told = [f"display {shown.name!r}: what rich call data shows with an A"]
+    if shown.icon_url:
+        told.append(f"  logo: {shown.icon_url} {shown.icon_digest}")
+    if shown.reasons:
+        told.append(f"  reasons: {'; '.join(shown.reasons)}")
+    return told
 
 
 def _shown(store: SqlStore, number: str, phone: Phone, directory: Path | None) -> list[str]:

@@ -62,10 +62,12 @@ class Fetcher:
         ports: frozenset[int] = credential_url.PORTS,
         lab: frozenset[str] = frozenset(),
         strict_types: bool = False,
+        most: int = MAX_BODY,
         tls: ssl.SSLContext | None = None,
         resolve: Resolve | None = None,
     ) -> None:
-        self._ports, self._lab, self._strict = ports, lab, strict_types
+        """``most`` is in bytes: a longer body is not read to its end."""
+        self._ports, self._lab, self._strict, self._most = ports, lab, strict_types, most
         # Own threads: a resolver that hangs must not take those that others wait for.
         self._threads = ThreadPoolExecutor(_RESOLVERS, thread_name_prefix="resolve")
         self._asking: Counter[str] = Counter()
@@ -177,7 +179,7 @@ class Fetcher:
             if reply.status_code != 200:
                 raise Unobtainable("status", f"The repository answers {reply.status_code}.")
             note = self._judge_type(reply, media_type)
-            return Fetched(await _body(reply), lifetime(reply.headers), note)
+            return Fetched(await _body(reply, self._most), lifetime(reply.headers), note)
 
     def _judge_type(self, reply: httpx.Response, wanted: str) -> str | None:
         """Repositories in use send many types, so another one is an error only when asked for."""
@@ -199,12 +201,12 @@ def _is_tls(fault: BaseException | None) -> bool:
     return fault is not None
 
 
-async def _body(reply: httpx.Response) -> bytes:
+async def _body(reply: httpx.Response, most: int) -> bytes:
     body = bytearray()
     async for part in reply.aiter_raw():
         body += part
-        if len(body) > MAX_BODY:
-            raise Unobtainable("size", f"The repository sends more than {MAX_BODY} bytes.")
+        if len(body) > most:
+            raise Unobtainable("size", f"The repository sends more than {most} bytes.")
     return bytes(body)
 
 

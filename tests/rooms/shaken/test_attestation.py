@@ -20,7 +20,7 @@ from phonotary.shaken.attestation import (
     policy_version,
     row_for,
 )
-from phonotary.shaken.ports import Standing
+from phonotary.shaken.ports import ShownAs, Standing
 
 BEST = Standing(
     account_sid="AC" + "1" * 32,
@@ -35,7 +35,7 @@ BEST = Standing(
     number_on_profile=True,
     number_on_product=True,
     account_vouched=True,
-    business_name="Owl Telecom",
+    display=ShownAs("Owl Telecom"),
 )
 FLAGS = [f.name for f in fields(Standing) if f.type == "bool"]
 

@@ -12,7 +12,7 @@ from phonotary.errors import Reason, Refused
 from phonotary.shaken import identity_header, passport
 from phonotary.shaken.attestation import Level
 from phonotary.shaken.certificates import load_credential, sandbox_certificates
-from phonotary.shaken.ports import Standing
+from phonotary.shaken.ports import ShownAs, Standing
 from phonotary.shaken.signing import (
     CredentialOutOfDate,
     InvalidClaim,
@@ -40,7 +40,7 @@ STANDING = Standing(
     number_on_profile=True,
     number_on_product=True,
     account_vouched=True,
-    business_name="Owl Telecom",
+    display=ShownAs("Owl Telecom"),
 )
 
 
