@@ -17,6 +17,7 @@ from phonotary.trusthub.records import Bundle, Number, Party
 from tests.rooms import office
 from tests.rooms.memory import MemoryStore
 from tests.rooms.office import MANUAL, NOW, refused
+from tests.rooms.trusthub.samples import VOICE
 
 URL = "https://acme.example/logo.bmp"
 SEEN = "sha256-" + "A" * 43
@@ -161,6 +162,25 @@ def test_the_name_resembles_the_business(
     store: MemoryStore, parent: Party, shown: dict[str, str], codes: tuple[int, ...]
 ) -> None:
     assert vet(store, submitted(store, parent, **shown))[1] == codes
+
+
+@pytest.mark.parametrize("key", ["branded_calling_enhanced_v1", "branded_calling_enhanced_v2"])
+def test_the_enhanced_policies_stand_on_voice_integrity_as_well(
+    store: MemoryStore, parent: Party, key: str
+) -> None:
+    profile = office.approved(store, office.profile(store, parent))
+    voice = office.draft(store, parent, policies.VOICE_INTEGRITY)
+    user = office.end_user(store, parent, "voice_integrity_information", VOICE)
+    office.assigned(store, parent, voice, profile.sid, user)
+    branded = office.branded(store, parent, profile, key=key)
+    assert vet(store, filing.submit(store, NOW, branded, MANUAL))[0] == "twilio-rejected"
+    office.approved(store, voice)
+    office.assigned(store, parent, branded, voice.sid)
+    again = store.bundles.get(branded.sid)
+    assert again is not None
+    assert vet(store, filing.submit(store, NOW, again, MANUAL))[:2] == (APPROVED, ())
+    number = on_all(store, parent, profile, branded)
+    assert displayed(store, number).product_sid == branded.sid
 
 
 # What an approval pins
