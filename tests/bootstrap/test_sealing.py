@@ -13,13 +13,13 @@ import pytest
 from phonotary.bootstrap.sealing import AuthenticationService
 from phonotary.bootstrap.verifying import VerificationService
 from phonotary.errors import Reason, Refused
-from phonotary.shaken import chains, identity_header, issuing, passport
+from phonotary.shaken import chains, identity_header, issuing, passport, rcd
 from phonotary.shaken.attestation import policy_version
 from phonotary.shaken.certificates import SigningCredential, load_credential
 from phonotary.shaken.ledger import Entry, Full
 from phonotary.shaken.origids import UUID, OrigidPolicy
 from phonotary.shaken.passport import Passport
-from phonotary.shaken.ports import Standing
+from phonotary.shaken.ports import ShownAs, Standing
 from phonotary.shaken.signing import CallToSign, CredentialOutOfDate, InvalidClaim, SignedCall
 from phonotary.shaken.trust import Trust
 from phonotary.shaken.verdicts import Verdict
@@ -233,7 +233,7 @@ def test_more_numbers_than_a_verifier_reads_are_not_signed() -> None:
 
 def test_a_name_that_cannot_be_written_does_not_cost_the_call() -> None:
     hub = Hub(always_rich=True)
-    hub.standing = replace(BEST, business_name="Owl\x07 Telecom")
+    hub.standing = replace(BEST, display=ShownAs("Owl\x07 Telecom"))
     signed = claims(hub.sign(call()))
     assert (signed["attest"], "rcd" in signed) == ("A", False)
 
@@ -341,9 +341,26 @@ def test_the_approved_name_goes_with_an_a_and_only_where_it_is_wanted(
     assert (verdict.rcd is not None) == named
 
 
+def test_the_approved_logo_and_reason_go_with_the_name() -> None:
+    hub = Hub()
+    pin = rcd.digest(b"a logo")
+    shown = ShownAs("Owl Telecom", "https://owl.example/l.bmp", pin, ("Your delivery",))
+    hub.standing = replace(BEST, display=shown)
+    signed = hub.sign(call(crn="your delivery"))
+    said = claims(signed)
+    assert said["rcd"] == {"nam": "Owl Telecom", "icn": "https://owl.example/l.bmp"}
+    assert (said["rcdi"]["/icn"], said["crn"]) == (pin, "Your delivery")
+    assert verified(signed.identity).rcd == {"rcd": said["rcd"], "crn": "Your delivery"}
+    with pytest.raises(InvalidClaim) as caught:
+        hub.sign(call(rcd=True, crn="Your prize"))
+    assert (caught.value.parameter, len(hub.ledger)) == ("crn", 1)
+    # A lower level says no reason, so none is refused.
+    assert "crn" not in claims(hub.sign(call(crn="Your prize", attest="B")))
+
+
 def test_a_business_without_an_approved_name_shows_none() -> None:
     hub = Hub(always_rich=True)
-    hub.standing = replace(BEST, business_name=None)
+    hub.standing = replace(BEST, display=None)
     assert "rcd" not in claims(hub.sign(call()))
 
 

@@ -108,7 +108,7 @@ def end_user(store: Any, party: Party, type: str, attributes: dict[str, Any]) ->
     return made.sid
 
 
-def document(store: Any, party: Party) -> str:
+def document(store: Any, party: Party, type: str = "customer_profile_address") -> str:
     """A document that points at an address of its own."""
     address = addresses.create(store, party, NOW, **ADDRESS)
     made = supporting_documents.create(
@@ -116,7 +116,7 @@ def document(store: Any, party: Party) -> str:
         party,
         NOW,
         friendly_name="head office",
-        type="customer_profile_address",
+        type=type,
         attributes={"address_sids": address.sid},
     )
     return made.sid
@@ -172,6 +172,55 @@ def product(store: Any, party: Party, linked: Bundle) -> Bundle:
     """A compliant SHAKEN/STIR draft on a profile: its policy asks for nothing else."""
     bundle = draft(store, party)
     assigned(store, party, bundle, linked.sid)
+    return bundle
+
+
+_BRANDED: dict[str, dict[str, Any]] = {
+    "authorized_representative_1": PERSON,
+    "authorized_contact": {
+        "first_name": "Jane",
+        "last_name": "Rivera",
+        "verification_email": "jane@acme.example",
+        "mobile_phone_number": "+14155550123",
+    },
+    "business": {
+        "business_name": "Acme Plumbing LLC",
+        "trade_name": "Acme",
+        "business_type": "Limited Liability Corporation",
+        "business_identity": "direct_customer",
+        "business_registration_number": "12-3456789",
+        "business_registration_identifier": "EIN",
+        "business_industry": "CONSUMER",
+        "business_website": "https://acme.example",
+        "is_subassigned": "false",
+        "privacy_notice_url": "https://acme.example/privacy",
+        "business_employee_count": "12",
+    },
+    "use_case": {
+        "category": "Customer care",
+        "use_case_description": "Calls about appointments",
+        "consent_description": "Customers ask for them",
+        "call_volume_daily": "40",
+    },
+}
+
+
+def branded(
+    store: Any, party: Party, linked: Bundle, *, key: str = "branded_calling_basic_1", **shown: Any
+) -> Bundle:
+    """A Branded Calling draft with all its policy asks for; ``shown`` is how it wants to be."""
+    bundle = draft(store, party, policies.named(key).sid)
+    information = {"branded_calls_display_name": "Acme Plumbing", **shown}
+    assigned(
+        store,
+        party,
+        bundle,
+        linked.sid,
+        end_user(store, party, "branded_calls_information", information),
+        *(end_user(store, party, kind, given) for kind, given in _BRANDED.items()),
+        document(store, party, "business_address"),
+        document(store, party, "letter_of_authorization_document"),
+    )
     return bundle
 
 

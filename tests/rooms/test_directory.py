@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from phonotary.directory import Directory
-from phonotary.shaken.ports import Standing
+from phonotary.shaken.ports import ShownAs, Standing
 
 NOW = 1_790_000_000
 CALLERS = ("AC1", "AC2", "AC3")
@@ -40,7 +40,7 @@ def standing(
         number_on_profile=True,
         number_on_product=True,
         account_vouched=True,
-        business_name=name,
+        display=ShownAs(name),
         until=until,
         depends_on=depends_on,
     )
@@ -115,7 +115,7 @@ def test_two_callers_of_one_number_are_kept_side_by_side() -> None:
     directory.put("+14155550100", "AC1", standing("Owl"), 0)
     directory.put("+14155550100", "AC2", standing("Elk"), 0)
     found = [directory.get("+14155550100", caller, NOW) for caller in ("AC1", "AC2")]
-    assert [each.business_name for each in found if each] == ["Owl", "Elk"]
+    assert [each.display.name for each in found if each and each.display] == ["Owl", "Elk"]
     directory.change({"+14155550100"})
     assert [directory.get("+14155550100", caller, NOW) for caller in ("AC1", "AC2")] == [None] * 2
 
@@ -242,7 +242,7 @@ def test_threads_that_meet_in_it_never_see_anothers_record() -> None:
         while not over.is_set():
             tn = f"+1415555{dice.randrange(40):04}"
             found = directory.get(tn, "AC1", NOW)
-            if found is not None and found.business_name != tn:
+            if found is not None and found.display != ShownAs(tn):
                 wrong.append(found)
             directory.put(tn, "AC1", standing(tn, frozenset({f"BU{tn}"})), directory.epoch)
             if dice.random() < 0.1:

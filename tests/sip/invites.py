@@ -9,7 +9,7 @@ from typing import Any
 from phonotary.errors import Refused
 from phonotary.shaken.attestation import Decision, Level
 from phonotary.shaken.certificates import load_credential, sandbox_certificates
-from phonotary.shaken.ports import Standing
+from phonotary.shaken.ports import ShownAs, Standing
 from phonotary.shaken.signing import CallToSign, SignedCall, sign_call, signing_request
 from phonotary.shaken.verdicts import Verdict, Verstat
 from phonotary.shaken.verification import CallToVerify
@@ -84,7 +84,7 @@ def standing() -> Standing:
         name: True for name, kind in Standing.__annotations__.items() if kind == "bool"
     }
     sids = {"account_sid": ACCOUNT, "profile_sid": "BU" + "2" * 32, "product_sid": "BU" + "3" * 32}
-    rest = {"tn": CALLER, "business_name": "Owl", **sids}
+    rest = {"tn": CALLER, "display": ShownAs("Owl"), **sids}
     values |= {name: value for name, value in rest.items() if name in Standing.__annotations__}
     return Standing(**values)
 

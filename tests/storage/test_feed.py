@@ -18,6 +18,7 @@ from phonotary.bootstrap.standing import Standings
 from phonotary.clock import monotonic
 from phonotary.errors import Reason, Refused
 from phonotary.shaken.attestation import Level
+from phonotary.shaken.ports import ShownAs
 from phonotary.storage import direct, migrate, schema
 from phonotary.storage.database import Database
 from phonotary.storage.feed import LOST_AFTER, Feed
@@ -429,10 +430,10 @@ def test_a_name_that_nobody_vetted_is_not_the_businesss(database: Database, fami
         attributes = {**representative.attributes, "business_name": "Bank of America"}
         store.end_users.replace(replace(representative, attributes=attributes))
 
-    before = read_anew(database, family.tn, family.parent.sid).business_name
+    before = read_anew(database, family.tn, family.parent.sid).display
     database.write(spoof)
-    assert read_anew(database, family.tn, family.parent.sid).business_name == before
-    assert before not in (None, "Bank of America")
+    assert read_anew(database, family.tn, family.parent.sid).display == before
+    assert before not in (None, ShownAs("Bank of America"))
 
 
 def test_a_subaccount_falls_with_its_parent(

@@ -110,6 +110,7 @@ def _lines(store: SqlStore, number: str, account_sid: str | None) -> list[str]:
         *([] if held else ["  nobody here holds the number; before that no bundle can have it"]),
         *_evidence(store, standing),
         *_name(store, number, now),
+        *_display(standing),
         *_deliveries(store, number),
     ]
 
@@ -173,6 +174,19 @@ def _name(store: SqlStore, number: str, now: Instant) -> list[str]:
         f"name none: {why}; carriers show city and state",
         *(_bundle(store, "CNAM product", product) if product else ()),
     ]
+
+
+def _display(standing: Standing) -> list[str]:
+    """What rich call data says of the caller, where a call is signed A."""
+    shown = standing.display
+    if shown is None:
+        return ["display none: rich call data has nothing to show"]
+    told = [f"display {shown.name!r}: what rich call data shows with an A"]
+    if shown.icon_url:
+        told.append(f"  logo: {shown.icon_url} {shown.icon_digest}")
+    if shown.reasons:
+        told.append(f"  reasons: {'; '.join(shown.reasons)}")
+    return told
 
 
 def _shown(store: SqlStore, number: str, phone: Phone, directory: Path | None) -> list[str]:

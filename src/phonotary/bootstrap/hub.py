@@ -27,6 +27,7 @@ from phonotary.bootstrap.controls import (
     advanced_in,
     keep_pristine,
 )
+from phonotary.bootstrap.logos import Logos
 from phonotary.bootstrap.seed import Seeded, first_account
 from phonotary.bootstrap.together import Together
 from phonotary.bootstrap.voice import Voice
@@ -39,6 +40,7 @@ from phonotary.storage import jobs, migrate, snapshot
 from phonotary.storage.cnam import CnamStore
 from phonotary.storage.database import Database, Outcome
 from phonotary.storage.store import SqlStore
+from phonotary.trusthub.display import Logo
 from phonotary.trusthub.filing import VET, Vetting
 from phonotary.web import app, cnam, pages, stir_v1
 from phonotary.web.gate import Gate
@@ -205,6 +207,10 @@ class Hub:
         await self.names.stop()
         await self.voice.stop()
 
+    async def logo_of(self, bundle_sid: str) -> Logo | None:
+        """What is behind the URL of a bundle's logo now; None where it names none."""
+        return await self.worker.look_at(bundle_sid)
+
     def _account_sid(self, headers: Mapping[bytes, bytes]) -> str:
         return self.gate.authenticate(headers).sid
 
@@ -261,7 +267,7 @@ def open_hub(settings: Settings) -> Hub:
         clock=clock,
         vetting=Vetting(settings.vetting),
         gate=Gate(database, clock.wall, token_secret),
-        worker=Worker(database, clock, sandbox=settings.sandbox),
+        worker=Worker(database, clock, sandbox=settings.sandbox, logos=Logos(settings.stir.lab)),
         seeded=seeded,
         reviewer_password=reviewer_password,
         seed=seed,

@@ -13,7 +13,7 @@ from typing import Any
 from phonotary import sids
 from phonotary.clock import Instant
 from phonotary.errors import Reason, Refused
-from phonotary.shaken import attestation, div, identity_header, passport, rcd, uris
+from phonotary.shaken import attestation, div, identity_header, passport, showing, uris
 from phonotary.shaken.certificates import SigningCredential
 from phonotary.shaken.ledger import Entry
 from phonotary.shaken.origids import OrigidPolicy, origid_for
@@ -100,11 +100,11 @@ class AuthenticationService:
         return signed
 
     def _rich(self, call: CallToSign, standing: Standing) -> Callable[[], Any] | None:
-        """How to say the approved business's name, where a name was asked for."""
-        name, reason = standing.business_name, call.crn
-        if not (call.rcd or reason or self._always_rich) or not name:
+        """How to say who calls, where that was asked for."""
+        shown, reason = standing.display, call.crn
+        if not (call.rcd or reason or self._always_rich) or shown is None:
             return None
-        return lambda: _shown(name, reason)
+        return lambda: showing.claims(shown, reason)
 
     def _divert(self, call: CallToSign, caller: str) -> SignedCall:
         """RFC 8946 section 4.1: whoever sends a call on answers for the number it was sent to."""
@@ -146,19 +146,6 @@ class AuthenticationService:
         signed = SignedCall(identity, None, None, payload, credential.fingerprint)
         self._remember(_entry(call, now, credential, number, targets, signed, standing))
         return signed
-
-
-def _shown(name: str, reason: str | None) -> dict[str, Any]:
-    """Claims of Rich Call Data; none for a name that cannot be written, for the customer's call
-    is not to fail over how its name was filed. Raises InvalidClaim for the caller's own reason."""
-    if reason is not None:
-        try:
-            rcd.rcd_claims(rcd.Display(name="-", reason=reason))
-        except Refused as refused:
-            raise InvalidClaim("crn", refused.because) from refused
-    with suppress(Refused):
-        return rcd.rcd_claims(rcd.Display(name=name, reason=reason))
-    return {}
 
 
 def _continued(identities: tuple[str, ...], diverting: Identity) -> Passport:

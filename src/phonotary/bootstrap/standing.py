@@ -13,6 +13,7 @@ from sqlalchemy.exc import OperationalError
 
 from phonotary import clock
 from phonotary.access import accounts
+from phonotary.bootstrap.displaying import shown_as
 from phonotary.bootstrap.noting import Noted
 from phonotary.clock import Instant
 from phonotary.directory import CAPACITY, Directory
@@ -21,7 +22,7 @@ from phonotary.shaken.ports import Standing
 from phonotary.storage.database import Database
 from phonotary.storage.feed import Feed
 from phonotary.storage.store import SqlStore
-from phonotary.trusthub import assignments
+from phonotary.trusthub import assignments, display
 from phonotary.trusthub import standing as kyc
 from phonotary.trusthub.records import Bundle, Party
 from phonotary.trusthub.store import Store
@@ -43,8 +44,11 @@ def standing_in(store: SqlStore, tn: str, account_sid: str, now: Instant) -> Sta
     known = account is not None and accounts.is_active(account, store.account(owner_sid))
     caller = Party(account_sid, owner_sid)
     facts = kyc.of_number(noted.store, tn, caller, now)
+    shown = display.of_number(noted.store, facts.on, now)
     name = kyc.business_name(noted.store, facts.profile) if facts.profile else None
-    bundles = (facts.profile, facts.product)
+    # The ledger keeps the first of them: whose word the level is, then whose the name.
+    speaking = (facts.profile, facts.product)
+    naming = (shown.product_sid, shown.name_product_sid)
     return Standing(
         account_sid=facts.number.account_sid if facts.number else None,
         account_known=known,
@@ -58,16 +62,20 @@ def standing_in(store: SqlStore, tn: str, account_sid: str, now: Instant) -> Sta
         number_on_profile=facts.number_on_profile,
         number_on_product=facts.number_on_product,
         account_vouched=facts.account_vouched,
-        business_name=name,
+        display=shown_as(shown, name),
         until=noted.until,
-        inputs=tuple((sid, store.version(sid)) for sid in _inputs(bundles, noted)),
+        inputs=tuple((sid, store.version(sid)) for sid in _inputs(speaking, naming, noted)),
         depends_on=noted.depends_on,
     )
 
 
-def _inputs(first: tuple[Bundle | None, ...], noted: Noted) -> list[str]:
-    """The bundles that were read: those that speak for the number, then what those stand on."""
-    sids = [*(each.sid for each in first if each), *sorted(noted.bundles)]
+def _inputs(
+    first: tuple[Bundle | None, ...], naming: tuple[str | None, ...], noted: Noted
+) -> list[str]:
+    """The bundles that were read: those that speak for the number, those that say how it is shown,
+    then what those stand on."""
+    named = (sid for sid in naming if sid)
+    sids = [*(each.sid for each in first if each), *named, *sorted(noted.bundles)]
     return list(dict.fromkeys(sids))[:_MOST_INPUTS]
 
 

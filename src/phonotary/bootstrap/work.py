@@ -11,11 +11,13 @@ import json
 import threading
 from collections.abc import Callable
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from sqlalchemy.exc import SQLAlchemyError
 
 from phonotary import report
+from phonotary.bootstrap import displaying
+from phonotary.bootstrap.logos import Logos
 from phonotary.clock import Clock, Instant
 from phonotary.cnam import suggestions
 from phonotary.errors import Refused
@@ -24,8 +26,10 @@ from phonotary.storage import jobs
 from phonotary.storage.database import Database
 from phonotary.storage.jobs import Claimed
 from phonotary.storage.store import SqlStore
-from phonotary.trusthub import filing, review
+from phonotary.trusthub import display, filing, review
+from phonotary.trusthub.display import Logo
 from phonotary.trusthub.outcomes import Outcome
+from phonotary.trusthub.store import Store
 
 if TYPE_CHECKING:
     import httpx
@@ -35,6 +39,9 @@ if TYPE_CHECKING:
 
 _POLL = 1.0
 _CALLBACKS_AT_ONCE = 16
+_LOGOS_AT_ONCE = 16
+# Seconds of the hub's clock between looks at a logo that a service cannot reach.
+_LOOK_AGAIN = (60, 600)
 
 
 def _log() -> Any:
@@ -65,7 +72,10 @@ class _Client:
 class Worker:
     """Does what is due, as soon as it is told or within a second."""
 
-    def __init__(self, database: Database, clock: Clock, *, sandbox: bool) -> None:
+    def __init__(
+        self, database: Database, clock: Clock, *, sandbox: bool, logos: Logos | None = None
+    ) -> None:
+        self.logos = logos or Logos()
         self._database = database
         self._clock = clock
         self._sandbox = sandbox
@@ -88,17 +98,24 @@ class Worker:
     async def run(self) -> None:
         """Until cancelled. One failing round is logged and does not end the work."""
         self._loop = asyncio.get_running_loop()
-        async with _Client() as client:
-            while True:
-                try:
-                    await self._all_due(client)
-                except Exception:
-                    _log().exception("a round of work failed")
-                self._wake.clear()
-                try:
-                    await asyncio.wait_for(self._wake.wait(), _POLL)
-                except TimeoutError:
-                    continue
+        try:
+            async with _Client() as client:
+                await self._until_cancelled(client)
+        finally:
+            # Not by whoever stops the hub: a look that is broken off must decide nothing.
+            await self.logos.close()
+
+    async def _until_cancelled(self, client: _Client) -> None:
+        while True:
+            try:
+                await self._all_due(client)
+            except Exception:
+                _log().exception("a round of work failed")
+            self._wake.clear()
+            try:
+                await asyncio.wait_for(self._wake.wait(), _POLL)
+            except TimeoutError:
+                continue
 
     async def advance(self, until: int) -> None:
         """Move the clock until it has advanced by so much, stopping wherever a job falls due: what
@@ -140,7 +157,33 @@ class Worker:
             self._vet_one(store, claimed)
         return len(due)
 
-    def _vet_one(self, store: SqlStore, claimed: Claimed) -> None:
+    async def _look_all(self) -> int:
+        """Look at the logos of bundles whose vetting is due, and decide them; how many those were.
+        Nothing is held while a logo is waited for."""
+        claimed = self._database.write(self._claim_looks)
+        seen = await asyncio.gather(*(self.look_at(each.job.subject) for each in claimed))
+        for each, logo in zip(claimed, seen, strict=True):
+            self._database.write(partial(self._seen, each, logo))
+        return len(claimed)
+
+    def _claim_looks(self, store: SqlStore) -> list[Claimed]:
+        return jobs.claim(store, self._clock.now(), self._clock.wall(), _LOGOS_AT_ONCE, filing.LOOK)
+
+    async def look_at(self, bundle_sid: str) -> Logo | None:
+        """What is behind the URL of a bundle's logo; None where it names none."""
+        url = self._database.read(partial(_logo_url, bundle_sid))
+        return await self.logos.look(url) if url else None
+
+    def _seen(self, claimed: Claimed, logo: Logo | None, store: SqlStore) -> None:
+        attempt = claimed.job.attempts
+        waits = () if self._sandbox else _LOOK_AGAIN
+        if logo is not None and not logo.reached and attempt <= len(waits):
+            due = self._clock.now() + waits[attempt - 1]
+            jobs.again(store, claimed.seq, due, logo.because)
+        else:
+            self._vet_one(store, claimed, logo)
+
+    def _vet_one(self, store: SqlStore, claimed: Claimed, logo: Logo | None = None) -> None:
         """All of one decision or nothing of it; one that cannot be made stops no other."""
         try:
             with store.connection.begin_nested():
@@ -149,6 +192,8 @@ class Worker:
                     claimed.job.due,
                     claimed.job.subject,
                     name_findings=suggestions.findings,
+                    display_findings=displaying.findings,
+                    logo=logo,
                     rehearse=self._sandbox,
                     outcome=self.outcome_for(store, claimed.job.subject),
                 )
@@ -165,7 +210,7 @@ class Worker:
     async def _all_due(self, client: _Client) -> None:
         async with self._busy:
             while True:
-                vetted = self.vet_due()
+                vetted = self.vet_due() + await self._look_all()
                 claimed = self._database.write(self._claim_callbacks)
                 sent = await self.registering.work_once() if self.registering else False
                 if claimed:
@@ -231,3 +276,8 @@ class Worker:
         start = claimed.job.due if self._sandbox else self._clock.now()
         due: Instant = start + waits[attempt - 1]
         return lambda store: jobs.again(store, claimed.seq, due, because)
+
+
+def _logo_url(bundle_sid: str, store: SqlStore) -> str | None:
+    bundle = store.bundles.get(bundle_sid)
+    return display.logo_url(cast(Store, store), bundle) if bundle else None

@@ -12,7 +12,7 @@ import re
 import struct
 from base64 import b64encode
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from urllib.parse import urlsplit
 
 from phonotary.cnam import names
@@ -45,21 +45,22 @@ _BMP = struct.Struct("<2sIHHIIii")
 class DisplayIdentity:
     """What a called person may see of one business."""
 
-    name15: str
-    """For the databases, by the rules of the CNAM guide (``names.findings``)."""
+    name15: str | None
+    """For the databases, by the rules of the CNAM guide (``names.findings``); None where none was
+    approved."""
     name35: str | None = None
     """For phones that can show more; the short one serves where it is missing."""
     logo_url: str | None = None
     logo_digest: str | None = None
     """``sha256-`` and the digest of the logo's bytes in base64 without padding: what ``rcdi``
-    pins. :func:`logo_digest` makes it."""
+    pins. :func:`logo_digest` makes it; None until somebody has seen the logo."""
     reasons: tuple[str, ...] = ()
     """Why it calls; each call has one of them, or none."""
 
     @property
     def shown(self) -> str:
-        """The name for ``nam``."""
-        return names.normal(self.name35 or self.name15)
+        """The name for ``nam``; empty where there is none."""
+        return names.normal(self.name35 or self.name15 or "")
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +81,7 @@ def findings(identity: DisplayIdentity, logo: bytes | None = None) -> list[Findi
         *_short_name(identity.name15),
         *_long_name(identity.name35),
         *_logo_reference(identity),
-        *(_logo(logo, identity.logo_digest) if logo is not None else ()),
+        *(logo_findings(logo, identity.logo_digest) if logo is not None else ()),
         *_reasons(identity.reasons),
     ]
 
@@ -90,8 +91,21 @@ def logo_digest(content: bytes) -> str:
     return f"sha256-{b64encode(hashlib.sha256(content).digest()).decode().rstrip('=')}"
 
 
-def _short_name(name: str) -> Iterator[Finding]:
-    for each in names.findings(name):
+def beside_findings(name: str) -> list[Finding]:
+    """What is wrong with the short name beside a long one in branded calling. Its characters are
+    not those of the CNAM guide, its length is."""
+    found = [replace(each, field="name15") for each in _long_name(name)]
+    if len(names.normal(name)) > names.LONGEST:
+        sentence = (
+            f"The display name beside a long one has {len(names.normal(name))} characters; "
+            f"{names.LONGEST} are allowed."
+        )
+        found.append(Finding("name15", sentence, FORMATTING))
+    return found
+
+
+def _short_name(name: str | None) -> Iterator[Finding]:
+    for each in names.findings(name) if name is not None else ():
         yield Finding("name15", each.sentence, each.code)
 
 
@@ -123,9 +137,8 @@ def _logo_reference(identity: DisplayIdentity) -> Iterator[Finding]:
     if digest is not None and not _DIGEST.fullmatch(digest):
         sentence = "The logo's digest must be sha256- and 43 characters of base64."
         yield Finding("logo_digest", sentence, LOGO)
-    if (url is None) != (digest is None):
-        sentence = "A logo has a URL and the digest of what is served there, or neither."
-        yield Finding("logo_digest" if digest is None else "logo_url", sentence, LOGO)
+    if url is None and digest is not None:
+        yield Finding("logo_url", "There is a digest of a logo and no URL of it.", LOGO)
 
 
 def _is_https(url: str) -> bool:
@@ -138,7 +151,8 @@ def _is_https(url: str) -> bool:
     return plain and parts.scheme == "https" and bool(host) and "@" not in parts.netloc
 
 
-def _logo(content: bytes, digest: str | None) -> Iterator[Finding]:
+def logo_findings(content: bytes, digest: str | None = None) -> Iterator[Finding]:
+    """Everything that is wrong with a logo's bytes; ``digest`` is what they should have."""
     if len(content) > LOGO_BYTES:
         sentence = f"The logo has {len(content)} bytes; {LOGO_BYTES} are allowed."
         yield Finding("logo", sentence, LOGO)

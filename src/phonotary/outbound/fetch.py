@@ -59,10 +59,12 @@ class Fetcher:
         *,
         ports: frozenset[int] = credential_url.PORTS,
         lab: frozenset[str] = frozenset(),
+        most: int = MAX_BODY,
         tls: ssl.SSLContext | None = None,
         resolve: Resolve | None = None,
     ) -> None:
-        self._ports, self._lab = ports, lab
+        """``most`` is in bytes: a longer body is not read to its end."""
+        self._ports, self._lab, self._most = ports, lab, most
         # Own threads: a resolver that hangs must not take those that others wait for.
         self._threads = ThreadPoolExecutor(_RESOLVERS, thread_name_prefix="resolve")
         self._asking: Counter[str] = Counter()
@@ -178,7 +180,7 @@ class Fetcher:
                 raise Unobtainable(
                     "type", "The repository sends an encoding that was not asked for."
                 )
-            return Fetched(await _body(reply), lifetime(reply.headers))
+            return Fetched(await _body(reply, self._most), lifetime(reply.headers))
 
 
 def _is_tls(fault: BaseException | None) -> bool:
@@ -188,12 +190,12 @@ def _is_tls(fault: BaseException | None) -> bool:
     return fault is not None
 
 
-async def _body(reply: httpx.Response) -> bytes:
+async def _body(reply: httpx.Response, most: int) -> bytes:
     body = bytearray()
     async for part in reply.aiter_raw():
         body += part
-        if len(body) > MAX_BODY:
-            raise Unobtainable("size", f"The repository sends more than {MAX_BODY} bytes.")
+        if len(body) > most:
+            raise Unobtainable("size", f"The repository sends more than {most} bytes.")
     return bytes(body)
 
 

@@ -9,6 +9,20 @@ from phonotary.clock import Instant
 
 
 @dataclass(frozen=True, slots=True)
+class ShownAs:
+    """How the caller of some numbers may be shown. One object serves all that stand alike."""
+
+    name: str
+    """``nam``: what was approved for screens, or else the verified name of the business."""
+    icon_url: str | None = None
+    """``icn``: an https URL. Never without the digest."""
+    icon_digest: str | None = None
+    """``sha256-`` and base64 of the icon's bytes as they were approved, for ``rcdi``."""
+    reasons: tuple[str, ...] = ()
+    """The approved reasons of calls, one of which may be ``crn``; none: any may be."""
+
+
+@dataclass(frozen=True, slots=True)
 class Standing:
     """What KYC says, at this moment, of one number for one calling account.
 
@@ -43,8 +57,9 @@ class Standing:
     account_vouched: bool
     """The parent account has an approved primary profile and an approved SHAKEN/STIR product
     linked to it."""
-    business_name: str | None
-    """The verified name of the business, for the sentence shown to people; None if unknown."""
+    display: ShownAs | None
+    """What Rich Call Data may show; None where nothing is known or the customer wants nothing
+    shown."""
     until: Instant | None = None
     """The instant at which the clock alone changes it (an approval runs out), None for never."""
     inputs: tuple[tuple[str, str], ...] = ()

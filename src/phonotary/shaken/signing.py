@@ -67,9 +67,10 @@ class CallToSign(msgspec.Struct, frozen=True, kw_only=True):
     identities: tuple[str, ...] = ()
     """Identity header values the request already carries; what a ``div`` continues."""
     rcd: bool = False
-    """Add the approved business's name as Rich Call Data (RFC 9795)."""
+    """Add the approved name and logo as Rich Call Data (RFC 9795)."""
     crn: str | None = None
-    """The reason for the call, shown with the name (RFC 9795 section 7)."""
+    """The reason for the call, shown with the name (RFC 9795 section 7); one that was approved,
+    where any was."""
     door: str = "library"
     """Which door the call came by: http, sip, text, cli."""
     source: str = ""

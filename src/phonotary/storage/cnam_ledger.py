@@ -15,13 +15,17 @@ from sqlalchemy import select
 from phonotary.cnam.delivery import Delivery
 from phonotary.cnam.moves import State
 from phonotary.cnam.store import Observation
-from phonotary.storage import schema
+from phonotary.storage import schema_names
 from phonotary.storage.store import SqlStore
 
 PAGE = 50
 """Deliveries on one page."""
 
-_DEL, _OBS, _ORD = schema.cnam_deliveries, schema.cnam_observations, schema.cnam_orders
+_DEL, _OBS, _ORD = (
+    schema_names.cnam_deliveries,
+    schema_names.cnam_observations,
+    schema_names.cnam_orders,
+)
 _DELIVERY = tuple(each.name for each in fields(Delivery))
 _OBSERVATION = tuple(each.name for each in fields(Observation))
 

@@ -12,13 +12,17 @@ from sqlalchemy import and_, delete, or_, select
 
 from phonotary.clock import Instant
 from phonotary.cnam.moves import State
-from phonotary.storage import schema
+from phonotary.storage import schema_names
 from phonotary.storage.store import SqlStore
 
 MOST = 500
 """Rows that one transaction looks at; a hub answers calls between two of them."""
 
-_DEL, _ORD, _OBS = schema.cnam_deliveries, schema.cnam_orders, schema.cnam_observations
+_DEL, _ORD, _OBS = (
+    schema_names.cnam_deliveries,
+    schema_names.cnam_orders,
+    schema_names.cnam_observations,
+)
 
 
 @dataclass(frozen=True, slots=True)

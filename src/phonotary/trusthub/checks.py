@@ -16,7 +16,8 @@ from importlib.resources import files
 from typing import Any, NamedTuple, Protocol
 from urllib.parse import SplitResult, urlsplit
 
-from phonotary.trusthub import lifecycle, types
+from phonotary.trusthub import display, lifecycle, types
+from phonotary.trusthub.display import Filed, Logo
 from phonotary.trusthub.evaluation import (
     Address,
     BundleFacts,
@@ -41,7 +42,7 @@ _UNISSUED = {row["id"]: frozenset(row.get("unissued_ein_prefixes", ())) for row 
 
 
 class NameFinding(Protocol):
-    """What the CNAM room says against a display name: one sentence and a catalogue code."""
+    """What the CNAM room says against a name, a logo or a reason: a sentence and a code."""
 
     @property
     def sentence(self) -> str: ...
@@ -50,6 +51,8 @@ class NameFinding(Protocol):
 
 
 NameCheck = Callable[[str], Sequence[NameFinding]]
+DisplayCheck = Callable[[Filed], Sequence[NameFinding]]
+"""The same of what a Branded Calling product files; the logo's bytes are not its question."""
 
 
 class Said(NamedTuple):
@@ -67,6 +70,11 @@ class Case:
     facts: BundleFacts
     now: int
     name_findings: NameCheck
+    display_findings: DisplayCheck
+    logo: Logo | None = None
+    """What was found behind the URL of the bundle's logo, where somebody looked."""
+    rehearse: bool = False
+    """The sandbox, which may have no way to the logo."""
 
     @cached_property
     def linked(self) -> list[SupportingBundle]:
@@ -197,6 +205,40 @@ def _display_name_likeness(case: Case) -> Iterator[Said]:
             yield Said("The display name does not resemble the name of the business.")
 
 
+def _displays(case: Case) -> list[Filed]:
+    mine = (each for each in case.facts.end_users if each.type == display.INFORMATION)
+    return [display.filed(each.attributes) for each in mine]
+
+
+def _branded_identity_rules(case: Case) -> Iterator[Said]:
+    for filed in _displays(case):
+        for finding in case.display_findings(filed):
+            yield Said(finding.sentence, finding.code)
+
+
+def _branded_name_likeness(case: Case) -> Iterator[Said]:
+    url = _url(case.business("website_url"))
+    known = [case.business("business_name"), (url.hostname or "") if url else ""]
+    for filed in _displays(case):
+        if filed.longest_name and any(known) and not resembles(filed.longest_name, *known):
+            yield Said("The name that is shown does not resemble the name of the business.")
+
+
+def _branded_logo_seen(case: Case) -> Iterator[Said]:
+    for filed in _displays(case):
+        seen = case.logo
+        if filed.logo_url is None:
+            continue
+        if seen is None or seen.url != filed.logo_url:
+            yield Said("The logo was not looked at.")
+        elif seen.digest is None:
+            # In a sandbox without a way to the logo, the digest given with it will do.
+            if seen.reached or not (case.rehearse and filed.logo_digest):
+                yield Said(f"The logo cannot be used: {seen.because}")
+        elif filed.logo_digest not in (None, seen.digest):
+            yield Said("The logo behind its URL is not the one that its digest is of.")
+
+
 def text_of(end_user: EndUser, name: str) -> str:
     """One attribute, trimmed; empty when it is not there."""
     given = end_user.attributes.get(name)
@@ -238,6 +280,9 @@ _LOOKS: dict[str, Callable[[Case], Iterator[Said]]] = {
     "registration-authority": _registration_authority,
     "display-name-rules": _display_name_rules,
     "display-name-likeness": _display_name_likeness,
+    "branded-identity-rules": _branded_identity_rules,
+    "branded-name-likeness": _branded_name_likeness,
+    "branded-logo-seen": _branded_logo_seen,
 }
 
 

@@ -19,6 +19,7 @@ from phonotary.events import Job, StatusChanged
 from phonotary.trusthub import (
     assignments,
     bundles,
+    display,
     lifecycle,
     policies,
     supporting_documents,
@@ -28,6 +29,8 @@ from phonotary.trusthub.records import Bundle, Party
 from phonotary.trusthub.store import Store
 
 VET = "vet"
+LOOK = "look"
+"""Vetting of a bundle with a logo: it is looked at before, and that takes its time."""
 CALLBACK = "callback"
 
 HOUR = 3600
@@ -100,7 +103,8 @@ def submit(store: Store, now: Instant, bundle: Bundle, vetting: Vetting) -> Bund
     supporting_documents.follow(store, bundle.sid, supporting_documents.PENDING, now)
     due = vetting.due(bundle, now)
     if due is not None:
-        store.enqueue(Job(VET, f"{VET}:{bundle.sid}:{sids.mint('JB')}", bundle.sid, due))
+        kind = LOOK if display.logo_url(store, bundle) else VET
+        store.enqueue(Job(kind, f"{kind}:{bundle.sid}:{sids.mint('JB')}", bundle.sid, due))
     return after
 
 

@@ -164,6 +164,9 @@ POLICIES: tuple[Policy, ...] = tuple(read(row) for row in _ROWS)
 _BY_SID = {policy.sid: policy for policy in POLICIES}
 _BY_KEY = {policy.key: policy for policy in POLICIES}
 
+BRANDED_CALLING = frozenset(p.sid for p in POLICIES if p.key.startswith("branded_calling_"))
+"""Twilio has seven of that name; they ask for more or less of the same."""
+
 
 def find(sid: str) -> Policy | None:
     """The policy with this ``RN`` identifier, or None."""

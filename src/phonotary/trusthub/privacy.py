@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from phonotary.trusthub import policies, standing
+from phonotary.trusthub.records import Bundle
 from phonotary.trusthub.store import Store
 
 VISIBILITY = "cnam_visibility"
@@ -14,11 +15,16 @@ def is_private(store: Store, phone_number: str) -> bool:
     """Whether any CNAM product that the number is on asks for privacy: one that does is heeded."""
     number = store.numbers.first(phone_number=phone_number)
     for product in standing.bundles_with(store, number) if number else ():
-        if product.policy_sid != policies.CNAM:
-            continue
-        for assignment in store.entity_assignments.all(bundle_sid=product.sid):
-            end_user = store.end_users.get(assignment.object_sid)
-            given = end_user.attributes.get(VISIBILITY) if end_user else None
-            if isinstance(given, str) and given.strip().lower() == "private":
-                return True
+        if product.policy_sid == policies.CNAM and asks_for_privacy(store, product):
+            return True
+    return False
+
+
+def asks_for_privacy(store: Store, product: Bundle) -> bool:
+    """Whether this CNAM product does."""
+    for assignment in store.entity_assignments.all(bundle_sid=product.sid):
+        end_user = store.end_users.get(assignment.object_sid)
+        given = end_user.attributes.get(VISIBILITY) if end_user else None
+        if isinstance(given, str) and given.strip().lower() == "private":
+            return True
     return False

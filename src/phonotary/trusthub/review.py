@@ -9,6 +9,7 @@ from phonotary.clock import Instant
 from phonotary.errors import Reason, Refused
 from phonotary.trusthub import (
     codes,
+    display,
     evaluation,
     filed,
     filing,
@@ -17,6 +18,7 @@ from phonotary.trusthub import (
     supporting_documents,
     vetting,
 )
+from phonotary.trusthub.display import Logo
 from phonotary.trusthub.facts import facts_of
 from phonotary.trusthub.lifecycle import By, Facts
 from phonotary.trusthub.outcomes import Outcome
@@ -34,6 +36,8 @@ class Verdict:
     approve: bool
     codes: tuple[int, ...] = ()
     because: str = ""
+    logo: Logo | None = None
+    """What was found behind the URL of the bundle's logo, where it has one."""
 
 
 def vet(
@@ -42,8 +46,10 @@ def vet(
     bundle_sid: str,
     *,
     name_findings: vetting.NameCheck,
+    display_findings: vetting.DisplayCheck,
     rehearse: bool,
     outcome: Outcome | None = None,
+    logo: Logo | None = None,
 ) -> Bundle | None:
     """Run automatic vetting on a bundle that still waits; None when it no longer does.
 
@@ -56,20 +62,32 @@ def vet(
         return None
     if outcome is not None and outcome.decision == "hold":
         return None
-    if outcome is not None and (outcome.decision == "reject" or _compliant(store, bundle)):
-        chosen = Verdict(outcome.decision == "approve", outcome.codes, outcome.because)
+    if outcome is not None and (
+        outcome.decision == "reject"
+        or (_compliant(store, bundle) and display.is_settled(store, bundle, logo))
+    ):
+        chosen = Verdict(outcome.decision == "approve", outcome.codes, outcome.because, logo)
         return decide(store, now, bundle, chosen, By.VETTING)
     decision = vetting.vet(
-        policy, facts_of(store, bundle), now, name_findings=name_findings, rehearse=rehearse
+        policy,
+        facts_of(store, bundle),
+        now,
+        name_findings=name_findings,
+        display_findings=display_findings,
+        logo=logo,
+        rehearse=rehearse,
     )
-    verdict = Verdict(decision.approved, tuple(decision.codes), " ".join(decision.because))
+    because = " ".join([*decision.because, *_unseen(decision.approved, logo)])
+    verdict = Verdict(decision.approved, tuple(decision.codes), because, logo)
     return decide(store, now, bundle, verdict, By.VETTING)
 
 
 def decide(
     store: Store, now: Instant, bundle: Bundle, verdict: Verdict, by: By, reviewer: str = ""
 ) -> Bundle:
-    """pending-review → in-review → approved or rejected: two moves, two events, two callbacks."""
+    """pending-review → in-review → approved or rejected: two moves, two events, two callbacks.
+
+    An approval pins the bundle's logo (:func:`display.pin`). Refused where it cannot be made."""
     who = _who(by, reviewer)
     if bundle.status == lifecycle.PENDING:
         bundle = take(store, now, bundle, "claim", by, reviewer)
@@ -82,6 +100,8 @@ def decide(
     )
     target = lifecycle.step(bundle.status, action, by, facts)
     approved = target == lifecycle.APPROVED
+    if approved:
+        display.pin(store, bundle, verdict.logo, now)
     after = replace(
         bundle,
         status=target,
@@ -117,6 +137,13 @@ def suspend(store: Store, now: Instant, bundle: Bundle, reviewer: str, because: 
     filing.advance(store, bundle, after, f"{By.REVIEWER}:{reviewer}", now, because)
     supporting_documents.follow(store, bundle.sid, supporting_documents.REJECTED, now)
     return after
+
+
+def _unseen(approved: bool, logo: Logo | None) -> tuple[str, ...]:
+    """Said with the approval, for a sandbox that could not see the logo lets its digest do."""
+    if not approved or logo is None or logo.digest is not None:
+        return ()
+    return (f"The logo was not seen, and its digest is taken as given: {logo.because}",)
 
 
 def _compliant(store: Store, bundle: Bundle) -> bool:

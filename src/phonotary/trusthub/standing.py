@@ -5,6 +5,7 @@ This is the only reading of "who vouches for this number"; signing, dips and ``e
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from phonotary.clock import Instant
@@ -15,6 +16,8 @@ from phonotary.trusthub.store import Store
 
 # How many records are asked for by their SIDs in one question.
 _AT_ONCE = 500
+
+_CNAM = frozenset({policies.CNAM})
 
 BUSINESS_INFORMATION = "customer_profile_business_information"
 
@@ -39,6 +42,8 @@ class NumberStanding:
     number_on_product: bool
     account_vouched: bool
     """The caller's parent has an approved primary profile and an approved product linked to it."""
+    on: tuple[Bundle, ...] = ()
+    """Every bundle that counts for the number, for whoever has more to ask of them."""
 
 
 def of_number(store: Store, phone_number: str, caller: Party, now: Instant) -> NumberStanding:
@@ -70,6 +75,7 @@ def of_number(store: Store, phone_number: str, caller: Party, now: Instant) -> N
         product_linked=profile is not None and any(b.sid == profile.sid for b in linked),
         number_on_product=carrying is not None,
         account_vouched=account_vouched(store, caller, now),
+        on=tuple(on),
     )
 
 
@@ -126,16 +132,23 @@ def display_name(store: Store, phone_number: str, now: Instant, propagation: int
     number = store.numbers.first(phone_number=phone_number)
     if number is None or not store.is_active(number.account_sid):
         return None
-    on = bundles_with(store, number)
+    for product in speaking(store, bundles_with(store, number), _CNAM, now):
+        if not propagation or _vouching_since(store, product, number) + propagation <= now:
+            return name_in(store, product)
+    return None
+
+
+def speaking(
+    store: Store, on: Sequence[Bundle], policy_sids: frozenset[str], now: Instant
+) -> Iterator[Bundle]:
+    """The products of these policies that speak for a number that is on the bundles ``on``: each is
+    approved, and so is a profile that it is linked to and that has the number as well."""
     for product in on:
-        if product.policy_sid != policies.CNAM or not lifecycle.vouches(product, now):
-            continue
-        if propagation and _vouching_since(store, product, number) + propagation > now:
+        if product.policy_sid not in policy_sids or not lifecycle.vouches(product, now):
             continue
         profiles = assignments.profiles_of(store, product.sid)
         if any(vouches(store, p, now) and any(b.sid == p.sid for b in on) for p in profiles):
-            return _name_in(store, product)
-    return None
+            yield product
 
 
 def _vouching_since(store: Store, product: Bundle, number: Number) -> Instant:
@@ -159,7 +172,8 @@ def business_name(store: Store, profile: Bundle) -> str | None:
     return None
 
 
-def _name_in(store: Store, product: Bundle) -> str | None:
+def name_in(store: Store, product: Bundle) -> str | None:
+    """The display name that a CNAM product holds, as it was written."""
     for assignment in store.entity_assignments.all(bundle_sid=product.sid):
         end_user = store.end_users.get(assignment.object_sid)
         if end_user and end_user.type == "cnam_information":

@@ -15,15 +15,17 @@ from phonotary.trusthub.checks import (
     CHECKS,
     NOT_APPROVED,
     Case,
+    DisplayCheck,
     NameCheck,
     NameFinding,
     Said,
     text_of,
 )
+from phonotary.trusthub.display import Logo
 from phonotary.trusthub.evaluation import BundleFacts, evaluate
 from phonotary.trusthub.policies import Policy
 
-__all__ = ["Decision", "NameCheck", "NameFinding", "vet"]
+__all__ = ["Decision", "DisplayCheck", "NameCheck", "NameFinding", "vet"]
 
 _REHEARSED = re.compile(r"1860[1-9]$")
 
@@ -47,9 +49,12 @@ def vet(
     now: int,
     *,
     name_findings: NameCheck,
+    display_findings: DisplayCheck,
+    logo: Logo | None = None,
     rehearse: bool = True,
 ) -> Decision:
-    """Decide one bundle at ``now`` (epoch seconds).
+    """Decide one bundle at ``now`` (epoch seconds). ``logo`` is what was found behind the URL of
+    its logo; a bundle that names one is rejected where nobody looked.
 
     With ``rehearse`` a registration number that ends in a rejection code, 18601 to 18609, is
     rejected with that code and no other check is made: the sandbox's way to rehearse failure.
@@ -61,7 +66,8 @@ def vet(
     if rehearsed is not None:
         found.append(rehearsed)
     else:
-        _check(Case(policy, facts, now, name_findings), found, warnings)
+        case = Case(policy, facts, now, name_findings, display_findings, logo, rehearse)
+        _check(case, found, warnings)
     return Decision(
         approved=not found,
         codes=list(dict.fromkeys(said.code for said in found if said.code is not None)),

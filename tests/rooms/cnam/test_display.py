@@ -65,7 +65,8 @@ def test_a_good_identity_is_what_rich_call_data_takes() -> None:
         ({"logo_url": "https://harbor.example:x/l"}, [("logo_url", 11015)]),
         ({"logo_url": "https://harbor.example/" + "l" * 106}, [("logo_url", 11015)]),
         ({"logo_url": None}, [("logo_url", 11015)]),
-        ({"logo_digest": None}, [("logo_digest", 11015)]),
+        ({"name15": None}, []),
+        ({"logo_digest": None}, []),
         ({"logo_digest": "md5-abc"}, [("logo_digest", 11015)]),
         ({"reasons": ("x" * 65,)}, [("reasons", 11016)]),
         ({"reasons": ("",)}, [("reasons", 11016)]),
@@ -104,7 +105,7 @@ def test_a_logo_that_is_another_one_is_found() -> None:
 
 
 def test_everything_comes_at_once() -> None:
-    bad = DisplayIdentity("1 & 2", "x" * 40, "http://x", None, ("www.x",))
+    bad = DisplayIdentity("1 & 2", "x" * 40, "http://x", "md5", ("www.x",))
     fields = {field for field, _ in told(bad, b"no image")}
     assert fields == {"name15", "name35", "logo_url", "logo_digest", "logo", "reasons"}
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from phonotary.shaken.ports import Standing
+from phonotary.shaken.ports import ShownAs, Standing
 
 CALLER = "AC" + "1" * 32
 BEST = Standing(
@@ -18,5 +18,5 @@ BEST = Standing(
     number_on_profile=True,
     number_on_product=True,
     account_vouched=True,
-    business_name="Owl Telecom",
+    display=ShownAs("Owl Telecom"),
 )

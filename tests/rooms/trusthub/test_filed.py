@@ -39,7 +39,14 @@ def test_an_approval_keeps_what_was_approved(store: MemoryStore, parent: Party) 
 
 def test_automatic_vetting_keeps_it_too(store: MemoryStore, parent: Party) -> None:
     submitted = filing.submit(store, NOW, office.profile(store, parent), MANUAL)
-    after = review.vet(store, NOW, submitted.sid, name_findings=lambda *_: (), rehearse=False)
+    after = review.vet(
+        store,
+        NOW,
+        submitted.sid,
+        name_findings=lambda *_: (),
+        display_findings=lambda *_: (),
+        rehearse=False,
+    )
     assert after is not None and store.filed[after.sid]["end_users"]
 
 

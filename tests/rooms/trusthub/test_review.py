@@ -38,7 +38,14 @@ def told(store: MemoryStore, bundle: Bundle) -> list[tuple[str, str]]:
 
 
 def vet(store: MemoryStore, sid: str, rehearse: bool = False) -> Bundle | None:
-    return review.vet(store, LATER, sid, name_findings=no_findings, rehearse=rehearse)
+    return review.vet(
+        store,
+        LATER,
+        sid,
+        name_findings=no_findings,
+        display_findings=no_findings,
+        rehearse=rehearse,
+    )
 
 
 def test_an_approval_lasts_a_year(store: MemoryStore, parent: Party) -> None:

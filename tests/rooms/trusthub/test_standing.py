@@ -43,6 +43,7 @@ def test_all_that_an_a_rests_on(store: MemoryStore, parent: Party) -> None:
         product_linked=True,
         number_on_product=True,
         account_vouched=True,
+        on=(profile, product),
     )
 
 

@@ -8,6 +8,7 @@ import pytest
 
 from phonotary.trusthub import types
 
+BRANDED = "branded_calls_information"
 BUSINESS = "customer_profile_business_information"
 
 
@@ -109,6 +110,9 @@ def test_everything_but_social_media_is_required_of_a_business() -> None:
         ("voice_integrity_information", "business_employee_count", "0-100"),
         ("voice_integrity_information", "average_business_day_call_volume", "100000+"),
         ("us_a2p_messaging_profile_information", "company_type", "non-profit"),
+        (BRANDED, "branded_calls_display_name", "Smith & Söhne"),
+        (BRANDED, "branded_calls_long_display_name", "x" * 35),
+        (BRANDED, "branded_calls_logo_url", "https://acme.example/" + "l" * 107),
     ],
 )
 def test_documented_values_are_accepted(kind: str, name: str, value: str) -> None:
@@ -137,6 +141,10 @@ def test_documented_values_are_accepted(kind: str, name: str, value: str) -> Non
         ("voice_integrity_information", "business_employee_count", "0"),
         ("voice_integrity_information", "average_business_day_call_volume", "many"),
         ("us_a2p_messaging_profile_information", "company_type", "PRIVATE"),
+        (BRANDED, "branded_calls_display_name", "x" * 36),
+        (BRANDED, "branded_calls_long_display_name", "Ac\x07me"),
+        (BRANDED, "branded_calls_logo_url", "http://acme.example/l.bmp"),
+        (BRANDED, "branded_calls_logo_url", "https://acme.example/" + "l" * 108),
     ],
 )
 def test_other_values_are_not(kind: str, name: str, value: str) -> None:

@@ -5,7 +5,8 @@
 
 from __future__ import annotations
 
-from typing import Any
+from dataclasses import replace
+from typing import Any, cast
 
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
@@ -14,16 +15,18 @@ from starlette.routing import Route
 from phonotary.clock import Instant
 from phonotary.errors import Reason, Refused
 from phonotary.storage.store import SqlStore
-from phonotary.trusthub import codes, evaluation, facts, policies, review
+from phonotary.trusthub import codes, display, evaluation, facts, policies, review, standing
 from phonotary.trusthub.lifecycle import By
 from phonotary.trusthub.records import Bundle
-from phonotary.trusthub.store import Ask
+from phonotary.trusthub.store import Ask, Store
 from phonotary.web.console import signing_in
 from phonotary.web.console.page import page
 from phonotary.web.forms import parse_form
 from phonotary.web.operations import read_body
 
 _WAITING = ("pending-review", "in-review")
+# Numbers of one bundle whose display is shown.
+_SHOWN = 20
 
 
 def routes(hub: Any) -> list[Route]:
@@ -61,6 +64,7 @@ def _show(hub: Any) -> Any:
                 bundle=bundle,
                 policy=policy,
                 facts=held,
+                shown=_shown(store, held.numbers, hub.now()),
                 evaluation=evaluation.evaluate(policy, held) if policy else None,
                 history=store.history(bundle.sid),
                 codes=codes.rejections(),
@@ -70,6 +74,22 @@ def _show(hub: Any) -> Any:
         return await _answered(hub.read, work)
 
     return show
+
+
+def _shown(
+    store: SqlStore, numbers: tuple[str, ...], now: Instant
+) -> list[tuple[str, display.Displayed]]:
+    """What counts for the first numbers of a bundle, whichever products that is from."""
+    reading = cast(Store, store)
+    found = (store.numbers.first(phone_number=each) for each in numbers[:_SHOWN])
+    return [
+        (
+            number.phone_number,
+            display.of_number(reading, standing.bundles_with(reading, number), now),
+        )
+        for number in found
+        if number
+    ]
 
 
 def _decide(hub: Any) -> Any:
@@ -84,6 +104,10 @@ def _decide(hub: Any) -> Any:
         async def act() -> Response:
             form = parse_form(kind, await read_body(request.receive, 65_536))
             verdict = _verdict(form)
+            if verdict.approve:
+                # What is approved is what is behind its address now, so it is looked at now.
+                logo = await hub.logo_of(request.path_params["sid"])
+                verdict = replace(verdict, logo=logo)
 
             def work(store: SqlStore) -> Response:
                 bundle = _bundle(store, request)

@@ -1,0 +1,160 @@
+"""How a business is shown, as its approved products say it: one identity for every screen.
+
+The short name is the CNAM product's (``cnam_information``); the long name, the logo and the reasons
+of its calls are a Branded Calling product's (``branded_calls_information``). What is approved of
+both is one identity: the databases of names are told its short name, rich call data all of it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from phonotary.clock import Instant
+from phonotary.errors import Reason, Refused
+from phonotary.trusthub import policies, standing
+from phonotary.trusthub.privacy import asks_for_privacy
+from phonotary.trusthub.records import Bundle, EndUser
+from phonotary.trusthub.store import Store
+
+INFORMATION = "branded_calls_information"
+DIGEST = "branded_calls_logo_digest"
+"""An attribute of ``branded_calls_information`` of ours: ``sha256-`` and the base64 of the logo's
+bytes. The customer may give it with the URL; approval writes it where he did not."""
+
+_UNSEEN = (
+    "The logo was not seen, and a logo that nothing pins is not approved: {because} Its digest "
+    f"may be given with it ({DIGEST})."
+)
+_OTHER = "The logo behind its URL is not the one that its digest is of."
+
+
+@dataclass(frozen=True, slots=True)
+class Filed:
+    """What one ``branded_calls_information`` says, in plain values; empty texts are None."""
+
+    name: str | None
+    """``branded_calls_display_name``: the only name, or the short one beside a long one."""
+    long_name: str | None
+    logo_url: str | None
+    logo_digest: str | None
+    reasons: tuple[str, ...]
+    """Why the business calls, as written."""
+
+    @property
+    def longest_name(self) -> str | None:
+        return self.long_name or self.name
+
+
+@dataclass(frozen=True, slots=True)
+class Logo:
+    """What was found behind a logo's URL."""
+
+    url: str
+    digest: str | None
+    """As :data:`DIGEST`; None where there is no usable logo."""
+    because: str = ""
+    """Why there is none, in one sentence or more."""
+    reached: bool = True
+    """Something was served there, usable or not."""
+
+
+@dataclass(frozen=True, slots=True)
+class Displayed:
+    """The identity that counts for a number now. Nothing in it: nobody approved one."""
+
+    name15: str | None = None
+    name_product_sid: str | None = None
+    """The CNAM product that the short name is from."""
+    filed: Filed | None = None
+    product_sid: str | None = None
+    """The Branded Calling product that the rest is from."""
+    private: bool = False
+    """The customer keeps its name from being shown."""
+
+
+def filed(attributes: Mapping[str, Any]) -> Filed:
+    """Read one end user's attributes. Several reasons are a list, or one text with semicolons
+    between them: Twilio's field holds one text, and its limit is ten reasons."""
+    given = attributes.get("branded_calls_call_reason")
+    each = given if isinstance(given, list) else str(given or "").split(";")
+    return Filed(
+        name=_text(attributes, "branded_calls_display_name"),
+        long_name=_text(attributes, "branded_calls_long_display_name"),
+        logo_url=_text(attributes, "branded_calls_logo_url"),
+        logo_digest=_text(attributes, DIGEST),
+        reasons=tuple(text for one in each if (text := str(one).strip())),
+    )
+
+
+def of_number(store: Store, on: Sequence[Bundle], now: Instant) -> Displayed:
+    """The identity of a number that is on these bundles (``standing.bundles_with``)."""
+    cnam = next(standing.speaking(store, on, frozenset({policies.CNAM}), now), None)
+    branded = next(standing.speaking(store, on, policies.BRANDED_CALLING, now), None)
+    information = _information(store, branded.sid) if branded else None
+    return Displayed(
+        name15=standing.name_in(store, cnam) if cnam else None,
+        name_product_sid=cnam.sid if cnam else None,
+        filed=filed(information.attributes) if information else None,
+        product_sid=branded.sid if branded else None,
+        private=cnam is not None and asks_for_privacy(store, cnam),
+    )
+
+
+def logo_url(store: Store, bundle: Bundle) -> str | None:
+    """The logo that somebody has to look at before this bundle is decided."""
+    information = _information(store, bundle.sid)
+    return filed(information.attributes).logo_url if information else None
+
+
+def is_settled(store: Store, bundle: Bundle, logo: Logo | None) -> bool:
+    """Whether the bundle could be approved as far as its logo goes."""
+    try:
+        _pinned(store, bundle, logo)
+    except Refused:
+        return False
+    return True
+
+
+def pin(store: Store, bundle: Bundle, logo: Logo | None, now: Instant) -> None:
+    """Write the digest of the logo into the record that is being approved: what is signed later is
+    what was seen now, whatever its URL serves by then. Refused (NOT_COMPLIANT) where there is a
+    logo and nothing to pin it by."""
+    pinned = _pinned(store, bundle, logo)
+    if pinned is None:
+        return
+    information, digest = pinned
+    attributes = {**information.attributes, DIGEST: digest}
+    store.end_users.replace(replace(information, attributes=attributes, date_updated=now))
+
+
+def _pinned(store: Store, bundle: Bundle, logo: Logo | None) -> tuple[EndUser, str] | None:
+    """The end user and the digest it lacks; None where nothing has to be written."""
+    information = _information(store, bundle.sid)
+    said = filed(information.attributes) if information else None
+    if information is None or said is None or said.logo_url is None:
+        return None
+    if logo is None or logo.url != said.logo_url:
+        logo = Logo(said.logo_url, None, "nobody has looked at it yet.", reached=False)
+    # What is there and is no logo cannot be meant by a digest either.
+    if logo.digest is None and (logo.reached or said.logo_digest is None):
+        raise Refused(Reason.NOT_COMPLIANT, _UNSEEN.format(because=logo.because))
+    if said.logo_digest is None:
+        return information, str(logo.digest)
+    if logo.digest is not None and logo.digest != said.logo_digest:
+        raise Refused(Reason.NOT_COMPLIANT, _OTHER)
+    return None
+
+
+def _information(store: Store, bundle_sid: str) -> EndUser | None:
+    for assignment in store.entity_assignments.all(bundle_sid=bundle_sid):
+        end_user = store.end_users.get(assignment.object_sid)
+        if end_user and end_user.type == INFORMATION:
+            return end_user
+    return None
+
+
+def _text(attributes: Mapping[str, Any], name: str) -> str | None:
+    given = attributes.get(name)
+    return str(given).strip() or None if given is not None else None
