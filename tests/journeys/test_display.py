@@ -50,7 +50,7 @@ class Web:
     async def get(self, url: str, media_type: str) -> Fetched:
         if url not in self.served:
             raise Unobtainable("connect", "The repository does not answer.")
-        return Fetched(self.served[url], None, None)
+        return Fetched(self.served[url], None)
 
 
 class Desk:

@@ -17,7 +17,7 @@ from phonotary.clock import Clock
 from phonotary.cnam.delivery import Delivery
 from phonotary.cnam.moves import State
 from phonotary.cnam.store import Observation, OpenOrder
-from phonotary.storage import cnam_retention, schema
+from phonotary.storage import cnam_retention, schema_names
 from phonotary.storage.cnam import CnamStore
 from phonotary.storage.cnam_retention import Place, Swept
 from phonotary.storage.database import Database
@@ -49,7 +49,7 @@ def named_by(each: OpenOrder, state: State = State.ACTIVE, number: str = TN) -> 
 
 def keys(database: Database) -> set[str]:
     with database.reading() as store:
-        return set(store.connection.execute(select(schema.cnam_orders.c.key)).scalars())
+        return set(store.connection.execute(select(schema_names.cnam_orders.c.key)).scalars())
 
 
 def swept(database: Database, sweep: Sweep, before: int, most: int = 500) -> int:

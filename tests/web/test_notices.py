@@ -189,9 +189,9 @@ def test_word_is_kept_apart_from_reading(tmp_path: Path) -> None:
         def lost(store: SqlStore) -> None:
             from sqlalchemy import update
 
-            from phonotary.storage import schema
+            from phonotary.storage import schema_names
 
-            orders = schema.cnam_orders
+            orders = schema_names.cnam_orders
             store.connection.execute(
                 update(orders).where(orders.c.database == "lidb").values(order_ref=None)
             )
