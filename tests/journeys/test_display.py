@@ -65,7 +65,7 @@ class Desk:
 
     async def fetched(self, url: str, media_type: str) -> Fetched:
         """The hub's own chains, which no port serves here."""
-        return Fetched((await self.http.get(url)).content, None, None)
+        return Fetched((await self.http.get(url)).content, None)
 
     async def made(self, path: str, **form: str) -> str:
         answer = await self.http.post(path, data=form)
