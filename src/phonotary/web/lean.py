@@ -18,6 +18,7 @@ from typing import Any
 
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
+from phonotary.web.heads import Head, Heads
 from phonotary.web.patience import Patience
 from phonotary.web.stir_v1.answers import MAX_BODY, Answer, Door
 from phonotary.web.turns import Turns
@@ -51,6 +52,7 @@ def protocol(door: Door, prefixes: tuple[str, ...] = ("/stir/v1/",)) -> type[Htt
         "_door": staticmethod(door),
         "_prefixes": tuple(each.encode() for each in prefixes),
         "_turns": Turns(_LeanProtocol.read, _LeanProtocol.send),
+        "_heads": Heads(),
     }
     return type("LeanProtocol", (Patience, _LeanProtocol), parts)
 
@@ -73,6 +75,8 @@ class _LeanProtocol(HttpToolsProtocol):
     _door: Callable[..., Answer | Awaitable[Answer]]
     _prefixes: tuple[bytes, ...]
     _turns: Turns[_LeanProtocol]
+    _heads: Heads
+    in_head_since: float | None
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -86,6 +90,10 @@ class _LeanProtocol(HttpToolsProtocol):
         self._open = False
         """Whether such a message is still to be answered when it is complete."""
         self._in_head = False
+        self._between = True
+        """Whether what comes next is the beginning of a request."""
+        self._first: bytes | None = None
+        """What was received, when it begins with the head of the message that is being read."""
         self._head_size = 0
         self._found: dict[bytes, bytes] = {}
         self._body = b""
@@ -136,15 +144,29 @@ class _LeanProtocol(HttpToolsProtocol):
             self._drop(len(data))
             return
         self._since = None
+        if self._between:
+            found = self._heads.read(data)
+            if found is not None:
+                self._known(*found)
+                return
+            self._first = data
         self._head_size += len(data)
         super().data_received(data)
+        self._first = None
         if self._in_head and self._head_size > MAX_HEAD and not self.transport.is_closing():
             self.send_400_response("The request's headers are too long.")
         elif self._lean and not self._over and self._idle:
             # uvicorn does this between two requests; here it is done in the middle of one, too.
-            self._since = self.loop.time()
-            if self._watch is None:
-                self._watch = self.loop.call_later(self.timeout_keep_alive, self._expire)
+            self._watch_for_silence()
+
+    def _known(self, head: Head, body: bytes) -> None:
+        """One whole request whose head was read before: the parser need not see it."""
+        self.in_head_since = None
+        self._lean = True
+        method, target, headers, _ = head
+        self._ask((method, target, headers, body, self._source), not self._ending)
+        if not self._over and self._idle:
+            self._watch_for_silence()
 
     def send(self) -> None:
         """Send what was answered in this turn."""
@@ -176,6 +198,7 @@ class _LeanProtocol(HttpToolsProtocol):
         self.headers = []
         self.expect_100_continue = False
         self._in_head = True
+        self._between = False
         self._head_size = 0
 
     def on_url(self, url: bytes) -> None:
@@ -210,11 +233,14 @@ class _LeanProtocol(HttpToolsProtocol):
             self._body = self._body + body if self._body else body
 
     def on_message_complete(self) -> None:
+        self._between = True
         if not self._lean:
             super().on_message_complete()
         elif self._open:
             # The parser stops at an Upgrade, and what follows it is lost, a body too.
             self._complete(unread=not self._body and self.parser.should_upgrade())
+        # What follows in the same piece does not begin it.
+        self._first = None
 
     def _hand_over(self) -> None:
         """Give a request to uvicorn as if it had seen its beginning."""
@@ -252,10 +278,21 @@ class _LeanProtocol(HttpToolsProtocol):
         transport = self.transport
         if transport.is_closing():
             return
-        keep = self._keep and not (unread or self._ending)
         self._lingers = unread
-        method = self.parser.get_method().decode("ascii")
-        asked = (method, self.url.decode("latin-1"), self._found, self._body, self._source)
+        method, target = self.parser.get_method().decode("ascii"), self.url.decode("latin-1")
+        if self._first is not None and not unread and self._plain:
+            self._heads.keep(self._first, Head(method, target, self._found, len(self._body)))
+        asked = (method, target, self._found, self._body, self._source)
+        self._ask(asked, self._keep and not (unread or self._ending))
+
+    @property
+    def _plain(self) -> bool:
+        """Whether the head of the message that is complete says nothing but what a door is told."""
+        more = self.expect_100_continue or self.parser.should_upgrade()
+        return self._keep and bool(self._body) and not more
+
+    def _ask(self, asked: _Asked, keep: bool) -> None:
+        """Ask the door, now or when all that came before is answered."""
         if not self._idle:
             self._hold(request := _Request(asked, keep))
             self.pipeline.appendleft((request, self.app))  # type: ignore[arg-type]
@@ -265,7 +302,7 @@ class _LeanProtocol(HttpToolsProtocol):
             self._hold(request := _Request(asked, keep))
             self._run(self._serve(request, answer))
             return
-        self._answers += _wire(answer, method, keep, self.server_state.default_headers)
+        self._answers += _wire(answer, asked[0], keep, self.server_state.default_headers)
         self.server_state.total_requests += 1
         if not keep or len(self._answers) > _MANY:
             self.send()
@@ -336,6 +373,11 @@ class _LeanProtocol(HttpToolsProtocol):
         self._dropped += size
         if self._dropped > LINGER:
             self.transport.abort()
+
+    def _watch_for_silence(self) -> None:
+        self._since = self.loop.time()
+        if self._watch is None:
+            self._watch = self.loop.call_later(self.timeout_keep_alive, self._expire)
 
     def _expire(self) -> None:
         """uvicorn's keep-alive timeout. One timer is left to run and looks how long it has been:
