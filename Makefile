@@ -3,7 +3,7 @@
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help setup demo run test check bench docs conformance release lock clean
+.PHONY: help setup demo run test check bench docs conformance pbx release lock clean
 
 PYTHON := .venv/bin/python
 TEST_PARTS := .make/postgresql .make/clients .make/voice
@@ -30,6 +30,9 @@ check: setup ## lint, format, types and the direction of imports
 
 conformance: setup $(TEST_PARTS) ## only the official clients and Twilio's OpenAPI document
 	PHONOTARY_FUZZ=large $(PYTHON) -m pytest -n 2 tests/compat tests/conformance
+
+pbx: setup .make/pbx ## calls through a real Asterisk, which is fetched (30 MB) and not installed
+	tests/pbx/alone.sh $(PYTHON) -m pytest tests/pbx
 
 bench: setup .make/clients .make/voice .make/bench ## measure phonotary beside its peers
 	$(PYTHON) -m benchmarks
@@ -60,6 +63,7 @@ clean: ## forget the set-up
 		tests/compat/node/package.json tests/compat/node/package-lock.json \
 		examples/node-vitest/package-lock.json \
 		tests/journeys/clients/cli/package.json tests/journeys/clients/cli/package-lock.json
+.make/pbx: scripts/setup.sh scripts/asterisk.sh scripts/asterisk.lock
 .make/bench: scripts/setup.sh benchmarks/node/package.json benchmarks/node/package-lock.json
 
 .make/%:

@@ -8,6 +8,7 @@
 #   voice       the programs of calls and names that ours is tested with and measured beside:
 #               Kamailio with its secsipid module, secsipidx, sipp, SoftHSM, PowerDNS, dig, dnsperf,
 #               an SFTP server
+#   pbx         Asterisk, fetched into .make/asterisk (scripts/asterisk.sh), and what calls it
 #   bench       Prism, which phonotary is measured beside, and the load generator wrk
 set -eu
 cd "$(dirname "$0")/.."
@@ -113,6 +114,16 @@ voice() {
     [ -z "$missing" ] || debian "calls and names are tested with programs that others wrote" $missing
 }
 
+pbx() {
+    missing=
+    command -v curl >/dev/null || missing="$missing curl"
+    command -v sipp >/dev/null || missing="$missing sip-tester"
+    command -v ip >/dev/null || missing="$missing iproute2"
+    # shellcheck disable=SC2086 # each word is a package
+    [ -z "$missing" ] || debian "Asterisk is fetched, called, and given a network of its own" $missing
+    scripts/asterisk.sh
+}
+
 bench() {
     command -v wrk >/dev/null || debian "it makes the load both servers are measured under" wrk
     command -v cc >/dev/null || debian "the load on the SIP door is a C program" gcc libc6-dev
@@ -141,6 +152,6 @@ openapi() {
 }
 
 case ${1:-} in
-python | postgresql | clients | voice | bench) "$1" ;;
-*) fail "usage: scripts/setup.sh python|postgresql|clients|voice|bench" ;;
+python | postgresql | clients | voice | pbx | bench) "$1" ;;
+*) fail "usage: scripts/setup.sh python|postgresql|clients|voice|pbx|bench" ;;
 esac

@@ -18,6 +18,7 @@ LOCKS = [
     _ROOT / "requirements.lock",
     _ROOT / "tests" / "compat" / "twilio7.lock",
     _ROOT / "tests" / "compat" / "oai.sha512",
+    _ROOT / "scripts" / "asterisk.lock",
 ]
 
 

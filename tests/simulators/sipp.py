@@ -129,9 +129,16 @@ def call(
     calls: int = 1,
     rate: int = 100,
     transport: str = "u1",
+    source: str = "127.0.0.1",
+    credentials: tuple[str, str] | None = None,
 ) -> Done:
-    """Make calls to ``port`` of loopback, ``transport`` u1 over UDP, t1 over one TCP connection."""
-    log, command = _command(directory, "caller", steps)
+    """Make calls to ``port`` of loopback, ``transport`` u1 over UDP, t1 over one TCP connection.
+
+    ``source`` is the caller's address; ``credentials`` are what ``[authentication]`` answers with.
+    """
+    log, command = _command(directory, "caller", steps, source)
+    if credentials is not None:
+        command += ["-au", credentials[0], "-ap", credentials[1]]
     command += [f"127.0.0.1:{port}", "-m", str(calls), "-r", str(rate), "-t", transport]
     done = subprocess.run(
         command, cwd=directory, capture_output=True, text=True, timeout=_PATIENCE * 2, check=False
@@ -156,10 +163,12 @@ class Answering:
 
 
 @contextmanager
-def answering(directory: Path) -> Iterator[Answering]:
-    """A called party for one call, on a port of its own."""
-    port = free_port()
-    log, command = _command(directory, "called", ANSWERING)
+def answering(
+    directory: Path, steps: str = ANSWERING, *, port: int | None = None
+) -> Iterator[Answering]:
+    """A called party for one call, on ``port`` or one of its own."""
+    port = port or free_port()
+    log, command = _command(directory, "called", steps)
     command += ["-p", str(port), "-m", "1", "-t", "u1"]
     process = subprocess.Popen(
         command, cwd=directory, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
@@ -181,14 +190,16 @@ def headers(messages: str, method: str, name: str) -> list[str]:
     return [value.strip() for key, _, value in lines if key.strip().lower() == name.lower()]
 
 
-def _command(directory: Path, name: str, steps: str) -> tuple[Path, list[str]]:
+def _command(
+    directory: Path, name: str, steps: str, address: str = "127.0.0.1"
+) -> tuple[Path, list[str]]:
     program = shutil.which("sipp")
     if program is None:
         raise SippMissing("sipp is not installed; Debian's sip-tester has it")
     scenario, log = directory / f"{name}.xml", directory / f"{name}.log"
     prologue = '<?xml version="1.0" encoding="ISO-8859-1" ?>'
     scenario.write_text(f'{prologue}\n<scenario name="{name}">\n{steps}</scenario>\n')
-    command = [program, "-sf", str(scenario), "-i", "127.0.0.1", "-nostdin", "-trace_msg"]
+    command = [program, "-sf", str(scenario), "-i", address, "-nostdin", "-trace_msg"]
     command += ["-message_file", str(log), "-message_overwrite", "true"]
     return log, [*command, "-timeout", f"{_PATIENCE}s", "-timeout_error", "-max_retrans", "3"]
 
