@@ -14,7 +14,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
-from phonotary import report, sids
+from phonotary import clock, report, sids
 from phonotary.bootstrap.vouching import Vouching
 from phonotary.clock import Clock, Instant
 from phonotary.cnam import delivery as life
@@ -48,6 +48,8 @@ LOCAL = "local"
 """Our own dips, as one more database: the only one whose word is ours."""
 PAGE = 100
 """Numbers looked at in one transaction; a hub answers calls between two of them."""
+_PAUSE = 0.25
+"""Seconds that calls are let in for between two transactions, at most."""
 _ORDERS_AT_ONCE = 8
 _LOOKS_AT_ONCE = 16
 # Seconds one exchange may take: the lease must not run out while it is under way.
@@ -109,7 +111,7 @@ class Registering:
         known = terms or {}
         self._terms = {name: known.get(name, TERMS["manual"]) for name in registrars}
         self._terms = {name: replace(each, database=name) for name, each in self._terms.items()}
-        self._terms[LOCAL] = replace(TERMS[LOCAL], propagation=propagation)
+        self._terms[LOCAL] = replace(TERMS[LOCAL], propagation=propagation, batch=PAGE)
         self._following = cnam_feed.Following()
         self._databases = tuple(self._registrars)
 
@@ -352,9 +354,13 @@ class Registering:
 
     async def _write(self, work: Callable[[SqlStore], Callable[[], T]]) -> T:
         """One transaction, then what it says once it is committed. SQLite in line, as the hub
-        does; PostgreSQL, which is waited for, in a thread."""
+        does, and then as much time for calls and dips as it has taken; PostgreSQL, which is waited
+        for, in a thread."""
         if self._database.is_sqlite:
-            return self._database.write(work)()
+            begun = clock.monotonic()
+            done = self._database.write(work)()
+            await asyncio.sleep(min(clock.monotonic() - begun, _PAUSE))
+            return done
         return (await asyncio.to_thread(self._database.write, work))()
 
 

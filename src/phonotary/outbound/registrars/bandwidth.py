@@ -21,7 +21,8 @@ from phonotary.cnam.orders import (
     require_known,
 )
 from phonotary.errors import Reason, Refused
-from phonotary.outbound.registrars.guarded import PATIENCE, Guarded, secret
+from phonotary.outbound.registrars.guarded import PATIENCE, Guarded
+from phonotary.outbound.secret_file import secret
 
 URL = "https://dashboard.bandwidth.com/api"
 MOST = 1000

@@ -17,7 +17,6 @@ import anyio.to_thread
 from phonotary.cnam.orders import Unavailable, Unreadable
 from phonotary.errors import Reason, Refused
 from phonotary.outbound.callbacks import Blocked, checked_address
-from phonotary.outbound.secret_file import secret as secret
 
 MOST_BYTES = 1_048_576
 PATIENCE = 30.0
