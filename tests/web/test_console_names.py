@@ -223,7 +223,7 @@ def test_a_rejected_delivery_is_sent_again_by_a_reviewer_alone(hub: Hub, family:
         await console.work()
         customer = credentials(hub, family.parent.sid)
         assert "Send again" not in await console.page(DELIVERIES, customer)
-        assert (await console.page(DELIVERIES)).count("Send again") == 1
+        assert (await console.page(DELIVERIES)).count(">Send again<") == 1
         form = {"number": family.tn, "database": "desk"}
 
         async def send(
@@ -272,6 +272,39 @@ def test_only_a_reviewer_on_our_own_page_decides_a_ticket(hub: Hub, family: Fami
         # Else a browser would say that the page's own form comes from nowhere.
         assert answer.headers["referrer-policy"] == "same-origin"
         assert await status(REVIEWER, "http://hub.example") == 303
+
+    opened(hub, use)
+
+
+OURS, EVIL = "http://hub.example", "https://evil.example"
+
+
+@pytest.mark.parametrize(
+    ("headers", "status"),
+    [
+        # A program: it was given its credentials, and no page makes it send them.
+        ({}, 303),
+        ({"Origin": OURS}, 303),
+        ({"Origin": EVIL}, 403),
+        ({"Origin": "null"}, 403),
+        # Behind a proxy that changes our name the browser alone knows where its form was.
+        ({"Origin": "https://desk.example", "Sec-Fetch-Site": "same-origin"}, 303),
+        ({"Origin": "null", "Sec-Fetch-Site": "same-origin"}, 303),
+        ({"Sec-Fetch-Site": "none"}, 303),
+        # The same name by plain HTTP, or another port of it, is not the same origin.
+        ({"Origin": "https://hub.example", "Sec-Fetch-Site": "cross-site"}, 403),
+        ({"Origin": "http://hub.example:81", "Sec-Fetch-Site": "same-site"}, 403),
+        ({"Sec-Fetch-Site": "anything"}, 403),
+    ],
+)
+def test_a_form_is_taken_from_our_own_pages_and_from_programs(
+    hub: Hub, family: Family, headers: dict[str, str], status: int
+) -> None:
+    async def use(console: Console) -> None:
+        await console.work()
+        path, form = await ticket_of(console), {"decision": "accepted"}
+        answer = await console.http.post(path, data=form, auth=REVIEWER, headers=headers)
+        assert answer.status_code == status
 
     opened(hub, use)
 

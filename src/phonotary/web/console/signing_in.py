@@ -55,8 +55,21 @@ def unknown(because: str = "Sign in as a reviewer.") -> Response:
 
 
 def same_origin(request: Request) -> bool:
-    """A form post must come from a page of ours, for a browser sends Basic credentials by itself;
-    every browser says where a form was (RFC 6454 section 7)."""
+    """Whether a form may have come from a page of ours, for a browser sends Basic credentials by
+    itself, whoever wrote the page.
+
+    ``Sec-Fetch-Site`` is the browser's own judgement (W3C Fetch Metadata section 2.4): it sees
+    through a page that hides its origin and through a proxy that changes our name. ``none`` is what
+    a person does without any page. Browsers send it over https and on loopback only; elsewhere
+    ``Origin`` says it, which is on every POST of a browser (Fetch, "append a request Origin
+    header").
+
+    What has neither is no browser but a program. It has credentials only because it was given them,
+    and no page can make it send them; to refuse it would protect nobody.
+    """
+    site = request.headers.get("sec-fetch-site")
+    if site is not None:
+        return site in ("same-origin", "none")
     origin = request.headers.get("origin")
     return origin is None or urlsplit(origin).netloc == request.headers.get("host")
 
