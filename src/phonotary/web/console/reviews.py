@@ -148,8 +148,13 @@ def _verdict(form: dict[str, str]) -> review.Verdict:
     text = form.get("codes", "").replace(",", " ").split()
     if not all(code.isdecimal() and len(code) <= 6 for code in text):
         raise Refused(Reason.INVALID_PARAMETER, "Codes are numbers of the catalogue")
+    approve = form.get("decision") == "approve"
+    if approve and text:
+        raise Refused(
+            Reason.INVALID_PARAMETER, "Codes are for a rejection; to approve, take them out"
+        )
     return review.Verdict(
-        approve=form.get("decision") == "approve",
+        approve=approve,
         codes=tuple(int(code) for code in text),
         because=form.get("because", "")[:2000],
     )
