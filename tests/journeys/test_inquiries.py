@@ -127,6 +127,25 @@ def test_a_rejected_inquiry_is_resumed_and_corrected(hub: Hub) -> None:
         assert bundle_of(http, inquiry["customer_id"])["status"] == "twilio-approved"
 
 
+def test_what_was_typed_is_still_there_when_it_is_refused(hub: Hub) -> None:
+    with hub.client() as http:
+        inquiry = initialise(
+            http, f"{CUSTOMERS}/Initialize", PrimaryProfileSid=hub.primary_profile_sid
+        )
+        mistaken = {**ANSWERS, "iso_country": "Utopia"}
+        answer = send(inquiry["url"], mistaken)
+        assert answer.status_code == 400
+        again = Form(answer.text)
+        assert "two letters" in " ".join(again.text)
+        # Choices are no values here; those that were chosen are marked.
+        typed = {name: value for name, value in again.values.items() if name not in again.choices}
+        assert typed == {name: again.filled(mistaken)[name] for name in typed}
+        chosen = {again.filled(mistaken)[name] for name in again.choices} - {""}
+        assert all(f"<option selected>{each}</option>" in answer.text for each in chosen)
+        assert chosen
+        assert bundle_of(http, inquiry["customer_id"])["status"] == "draft"
+
+
 def test_a_link_needs_its_own_token(hub: Hub) -> None:
     with hub.client() as http:
         one = initialise(http, f"{CUSTOMERS}/Initialize", PrimaryProfileSid=hub.primary_profile_sid)

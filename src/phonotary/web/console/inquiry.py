@@ -37,6 +37,8 @@ _PREFILL = {
     "postal_code": ("address_postal_code", "business_postal_code"),
     "iso_country": ("address_country_code", "business_country"),
 }
+# Fields of the address whose names say nothing to a person.
+_LABELS = {"iso_country": "Country, as two letters", "street_secondary": "Street, second line"}
 
 
 def routes(hub: Any) -> list[Route]:
@@ -57,7 +59,7 @@ def _show(hub: Any) -> Any:
 
         def work(store: SqlStore) -> Response:
             inquiry, bundle = inquiries.opened(store, hub.now(), sid, _token_of(request))
-            return _form(inquiry, bundle, {})
+            return _form(inquiry, bundle)
 
         try:
             answer: Response = await hub.read(work)
@@ -71,6 +73,7 @@ def _show(hub: Any) -> Any:
 def _send(hub: Any) -> Any:
     async def send(request: Request) -> Response:
         sid = request.path_params["sid"]
+        given: dict[str, str] = {}
         try:
             body = await read_body(request.receive)
             kind = request.headers.get("content-type", "").encode()
@@ -85,24 +88,45 @@ def _send(hub: Any) -> Any:
             answer: Response = await hub.write(work)
             return answer
         except Refused as refused:
-            return _refused(refused)
+            return await _again(hub, request, given, refused)
 
     return send
 
 
-def _form(inquiry: Inquiry, bundle: Bundle, given: dict[str, str]) -> Response:
+async def _again(hub: Any, request: Request, given: dict[str, str], refused: Refused) -> Response:
+    """The form as it was sent, and why it was not taken. The pages are not stored, so that a
+    browser's way back would lead to an empty one."""
+
+    def work(store: SqlStore) -> Response:
+        sid, token = request.path_params["sid"], _token_of(request)
+        inquiry, bundle = inquiries.opened(store, hub.now(), sid, token)
+        return _form(inquiry, bundle, given, refused.because)
+
+    try:
+        answer: Response = await hub.read(work)
+        return answer
+    except Refused as closed:
+        return _refused(closed)
+
+
+def _form(
+    inquiry: Inquiry, bundle: Bundle, given: dict[str, str] | None = None, because: str = ""
+) -> Response:
+    """With what was typed (``section.field`` keys) and why it was refused, where it was sent."""
     policy = policies.find(bundle.policy_sid)
     return page(
         "inquiry.html",
+        400 if because else 200,
+        because=because,
         bundle=bundle,
         policy=policy,
         open=lifecycle.permits(bundle, "edit"),
-        sections=[_drawn(section, inquiry) for section in inquiries.sections(bundle)],
+        sections=[_drawn(section, inquiry, given or {}) for section in inquiries.sections(bundle)],
     )
 
 
-def _drawn(section: Section, inquiry: Inquiry) -> dict[str, Any]:
-    """A section as the template needs it: label, allowed values, what is known already."""
+def _drawn(section: Section, inquiry: Inquiry, given: dict[str, str]) -> dict[str, Any]:
+    """A section as the template needs it: label, allowed values, what is known or was typed."""
     kind = types.end_user_type(section.type)
     fields = []
     for name in section.fields:
@@ -114,14 +138,18 @@ def _drawn(section: Section, inquiry: Inquiry) -> dict[str, Any]:
         fields.append(
             {
                 "name": f"{section.type}.{name}",
-                "label": field.friendly_name if field else name.replace("_", " ").capitalize(),
+                "label": field.friendly_name if field else _label(name),
                 "required": not section.optional
                 and (field.required if field else name != "street_secondary"),
                 "values": sorted(field.values) if field and not field.many else [],
-                "value": known,
+                "value": given.get(f"{section.type}.{name}", known),
             }
         )
     return {"title": section.title, "optional": section.optional, "fields": fields}
+
+
+def _label(name: str) -> str:
+    return _LABELS.get(name, name.replace("_", " ").capitalize())
 
 
 def _refused(refused: Refused) -> Response:
