@@ -6,7 +6,7 @@
 .PHONY: help setup demo run test check bench docs conformance pbx release lock clean
 
 PYTHON := .venv/bin/python
-TEST_PARTS := .make/postgresql .make/clients .make/voice
+TEST_PARTS := .make/postgresql .make/clients .make/voice .make/browser
 
 help: ## list the targets
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' Makefile | expand -t 14
@@ -59,6 +59,7 @@ clean: ## forget the set-up
 .make/python: scripts/setup.sh requirements.lock pyproject.toml
 .make/postgresql: scripts/setup.sh
 .make/voice: scripts/setup.sh
+.make/browser: scripts/setup.sh
 .make/clients: scripts/setup.sh .make/python tests/compat/twilio7.lock tests/compat/oai.sha512 \
 		tests/compat/node/package.json tests/compat/node/package-lock.json \
 		examples/node-vitest/package-lock.json \

@@ -8,6 +8,7 @@
 #   voice       the programs of calls and names that ours is tested with and measured beside:
 #               Kamailio with its secsipid module, secsipidx, sipp, SoftHSM, PowerDNS, dig, dnsperf,
 #               an SFTP server
+#   browser     Chromium and its driver, with which the tests open the console's pages
 #   pbx         Asterisk, fetched into .make/asterisk (scripts/asterisk.sh), and what calls it
 #   bench       Prism, which phonotary is measured beside, and the load generator wrk
 set -eu
@@ -114,6 +115,14 @@ voice() {
     [ -z "$missing" ] || debian "calls and names are tested with programs that others wrote" $missing
 }
 
+browser() {
+    missing=
+    command -v chromium >/dev/null || missing="$missing chromium"
+    command -v chromedriver >/dev/null || missing="$missing chromium-driver"
+    # shellcheck disable=SC2086 # each word is a package
+    [ -z "$missing" ] || debian "the console's pages are tested in a browser" $missing
+}
+
 pbx() {
     missing=
     command -v curl >/dev/null || missing="$missing curl"
@@ -152,6 +161,6 @@ openapi() {
 }
 
 case ${1:-} in
-python | postgresql | clients | voice | pbx | bench) "$1" ;;
-*) fail "usage: scripts/setup.sh python|postgresql|clients|voice|pbx|bench" ;;
+python | postgresql | clients | voice | browser | pbx | bench) "$1" ;;
+*) fail "usage: scripts/setup.sh python|postgresql|clients|voice|browser|pbx|bench" ;;
 esac

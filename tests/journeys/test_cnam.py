@@ -341,7 +341,7 @@ class Business:
         self.service.command("migrate")
         file = self.service.directory / "service.db"
         self.books = Books(file)
-        self.account = _furnished(f"sqlite:///{file}")
+        self.account = furnished(f"sqlite:///{file}")
         granted = self.service.command(
             "number", self.account.account_sid, "+14155550171", "+14155550172"
         )
@@ -362,7 +362,7 @@ class Business:
         return {self.books.delivery(number, database) for number in self.numbers}
 
 
-def _furnished(url: str) -> Account:
+def furnished(url: str) -> Account:
     """An account whose own business was approved, as an operator would have seen to."""
     database = Database(url)
     try:
