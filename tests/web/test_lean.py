@@ -518,6 +518,46 @@ def test_a_client_that_does_not_read_is_waited_for(run: Run) -> None:
     run(work())
 
 
+def test_a_client_that_reads_slowly_is_not_taken_for_a_silent_one(run: Run) -> None:
+    answered = 0
+
+    def door(method: str, target: str, headers: Headers, body: bytes, source: str) -> Answer:
+        nonlocal answered
+        answered += 1
+        return 200, b"x" * 60_000, []
+
+    async def work() -> None:
+        async with serving(door, timeout_keep_alive=0.1) as running:
+            client = await running.client()
+            sent, before = 0, -1
+            # Each in a turn of its own, until none is answered any more.
+            while sent < 2_000 and answered != before:
+                before = answered
+                client.send(request(b""))
+                sent += 1
+                await asyncio.sleep(0.002)
+            assert sent < 2_000
+            await asyncio.sleep(0.3)
+            assert len(await client.answers(sent)) == sent
+
+    run(work())
+
+
+def test_a_client_in_steady_use_is_kept_after_an_answer_that_was_waited_for(run: Run) -> None:
+    async def work() -> None:
+        async with serving(named, timeout_keep_alive=0.1) as running:
+            client = await running.client()
+            for first in ("x", "wait"):
+                client.send(request(b"{}", f"X-RequestID: {first}"))
+                await client.answers(1)
+            for _ in range(8):
+                client.send(request(b"{}", "X-RequestID: x"))
+                await client.answers(1)
+                await asyncio.sleep(0.03)
+
+    run(work())
+
+
 @pytest.mark.parametrize("state", ["idle", "body", "waiting"])
 def test_a_shutdown_lets_a_request_be_finished(run: Run, state: str) -> None:
     async def work() -> None:

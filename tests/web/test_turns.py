@@ -89,3 +89,42 @@ def test_who_hangs_up_after_asking_is_answered_before_the_connection_closes() ->
         return written
 
     assert asyncio.run(once()).startswith(b"HTTP/1.1 200")
+
+
+def told(*steps: Any) -> bytes:
+    """What is written while each of ``steps`` is done to a connection, before its turn ends."""
+
+    async def once() -> bytes:
+        wire, protocol = Wire(), lean_protocol(door)
+        protocol.connection_made(wire)
+        for step in steps:
+            step(protocol)
+        written = wire.written
+        protocol.connection_lost(None)
+        await asyncio.sleep(0)
+        return written
+
+    return asyncio.run(once())
+
+
+def received(data: bytes) -> Any:
+    return lambda protocol: protocol.data_received(data)
+
+
+def test_what_is_long_is_not_held_until_the_turn_ends() -> None:
+    assert told(received(REQUEST)) == b""
+    assert told(received(REQUEST * 500)).count(b"HTTP/1.1 200") == 500
+    assert told(*[received(REQUEST * 100)] * 5).count(b"HTTP/1.1 200") > 0
+
+
+def test_a_shutdown_answers_what_was_received() -> None:
+    written = told(received(REQUEST), lambda protocol: protocol.shutdown())
+    assert written.startswith(b"HTTP/1.1 200")
+
+
+def test_answers_leave_before_a_client_is_told_to_go_on_or_to_go() -> None:
+    head = b"POST /stir/v1/x HTTP/1.1\r\ncontent-length: 3\r\nexpect: 100-continue\r\n\r\n"
+    for more, said in ((head, b"HTTP/1.1 100"), (b"no request\r\n\r\n", b"HTTP/1.1 400")):
+        written = told(received(REQUEST + more), lambda protocol: protocol.read())
+        assert written.startswith(b"HTTP/1.1 200")
+        assert said in written

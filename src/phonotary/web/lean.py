@@ -36,8 +36,8 @@ _READ = frozenset(
 )
 _Asked = tuple[str, str, dict[bytes, bytes], bytes, str]
 """What a door is called with."""
-# Bytes of answers of one connection that are sent without waiting for the end of the turn.
-_MANY = 65_536
+# Bytes received from one connection, and answered to it, that do not wait for the turn's end.
+_LONG, _MANY = 16_384, 65_536
 _CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 
 
@@ -123,11 +123,16 @@ class _LeanProtocol(HttpToolsProtocol):
             self._watch.cancel()
 
     def data_received(self, data: bytes) -> None:
-        if self._came:
-            self._came += data
-        else:
-            self._came = data
+        # Who speaks is not silent any more, whichever timer runs out in this very turn.
+        self._since = None
+        self._unset_keepalive_if_required()
+        if not self._came:
             self._turns.add(self)
+        self._came += data
+        if len(self._came) > _LONG:
+            # What strangers send is not held for all of them at once.
+            self.read()
+            self.send()
 
     def eof_received(self) -> None:
         # The connection is closed for writing after this, and the answer must leave before.
@@ -143,7 +148,6 @@ class _LeanProtocol(HttpToolsProtocol):
         if self._over:
             self._drop(len(data))
             return
-        self._since = None
         if self._between:
             found = self._heads.read(data)
             if found is not None:
@@ -186,6 +190,8 @@ class _LeanProtocol(HttpToolsProtocol):
             self.on_response_complete()
 
     def shutdown(self) -> None:
+        self.read()
+        self.send()
         if self._open:
             self._ending = True
         else:
@@ -312,6 +318,8 @@ class _LeanProtocol(HttpToolsProtocol):
     def _hold(self, request: _Request) -> None:
         """Nothing more is read, and nothing behind it answered, before this one is done."""
         self.cycle = request  # type: ignore[assignment]
+        # It is not the client's turn to speak, so its silence is not counted.
+        self._since = None
         self.flow.pause_reading()
 
     def on_response_complete(self) -> None:
