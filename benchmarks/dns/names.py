@@ -36,8 +36,9 @@ def by_http(file: Path, asked: argparse.Namespace) -> dict[str, Any]:
 
 
 def scale(home: Path, made: dict[int, Path], asked: argparse.Namespace) -> dict[str, Any]:
-    """The same numbers of dips known before, spread evenly; bursts in turn. ``made`` are databases
-    that are there already, by how many names they hold."""
+    """As many numbers are asked for in both, spread evenly and known before, so that only what lies
+    in the database differs; bursts in turn. What it costs to have many callers is seen above.
+    ``made`` are databases that are there already, by how many names they hold."""
     files, result = dict[int, Path](), dict[str, Any]({"memory": {}})
     for numbers in (FEW, asked.many):
         files[numbers] = made.get(numbers, home / f"service{numbers}.db")
@@ -51,7 +52,7 @@ def scale(home: Path, made: dict[int, Path], asked: argparse.Namespace) -> dict[
         known = dict[int, tuple[Service, Asking]]()
         for numbers, file in files.items():
             in_memory(file)
-            ours = stack.enter_context(service(file, numbers, asked.working))
+            ours = stack.enter_context(service(file, numbers, FEW))
             known[numbers] = ours, Asking(file.with_suffix(".questions"), ours.asked)
             result["memory"][f"{numbers:,} names, idle"] = ours.server.memory()
             ours.first_time()
