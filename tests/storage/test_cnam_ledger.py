@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 
 import pytest
+from sqlalchemy import event
 
 from phonotary.cnam.delivery import Delivery
 from phonotary.cnam.moves import State
 from phonotary.cnam.orders import LineState, Outcome
 from phonotary.cnam.store import Observation, OpenOrder
-from phonotary.storage import cnam_ledger
+from phonotary.storage import cnam_ledger, schema_names
 from phonotary.storage.cnam import CnamStore
 from phonotary.storage.cnam_ledger import Asked
 from phonotary.storage.database import Database
@@ -81,6 +84,73 @@ def test_pages_hold_what_is_asked_for_newest_first_each_once(
     assert found == right
 
 
+@pytest.mark.parametrize("before", [None, 20])
+@pytest.mark.parametrize("number", [None, EVERY[7].phone_number])
+@pytest.mark.parametrize("name", [None, "east", "nowhere"])
+@pytest.mark.parametrize("state", [None, State.ACTIVE, State.QUEUED])
+@pytest.mark.parametrize("account", [None, OTHER, "AC" + "9" * 32])
+def test_sqlite_walks_nobody_elses_deliveries(
+    migrated_sqlite: Database,
+    number: str | None,
+    name: str | None,
+    state: State | None,
+    account: str | None,
+    before: int | None,
+) -> None:
+    asked = Asked(number, name, state, account)
+    wanted = {"phone_number": number, "database": name, "state": state, "account_sid": account}
+    named = {"phone_number"} if number else {key for key, value in wanted.items() if value}
+    statements = asking(migrated_sqlite, lambda store: cnam_ledger.page(store, asked, before))
+    assert statements
+    for statement, values in statements:
+        plan = plan_of(migrated_sqlite, statement, values)
+        if "cnam_observations" in statement:
+            assert "rowid=?" in plan and "SCAN cnam" not in plan
+        elif named:
+            assert "SCAN" not in plan and "TEMP B-TREE" not in plan, plan
+            assert all(f"{key}=?" in plan for key in named - {"state", "database"}), plan
+            if "ORDER BY cnam_deliveries.seq" in statement:
+                assert all(f"{key}=?" in plan for key in named), plan
+
+
+@pytest.mark.parametrize("account", [None, OTHER])
+def test_sqlite_steps_from_database_to_database(
+    migrated_sqlite: Database, account: str | None
+) -> None:
+    for statement, values in asking(
+        migrated_sqlite, lambda store: cnam_ledger.databases(store, account)
+    ):
+        plan = plan_of(migrated_sqlite, statement, values)
+        assert "TEMP B-TREE" not in plan and "COVERING INDEX" in plan
+        assert account is None or "account_sid=?" in plan
+
+
+def asking(
+    database: Database, work: Callable[[registrars.SqlStore], object]
+) -> list[tuple[str, Any]]:
+    """The statements that the work has SQLite run over a full ledger."""
+    found: list[tuple[str, Any]] = []
+
+    def note(*told: Any) -> None:
+        found.append((told[2], told[3]))
+
+    with database.writing() as store:
+        store.connection.execute(schema_names.cnam_deliveries.delete())
+        CnamStore(store).put_deliveries(EVERY)
+        event.listen(store.connection, "before_cursor_execute", note)
+        try:
+            work(store)
+        finally:
+            event.remove(store.connection, "before_cursor_execute", note)
+    return found
+
+
+def plan_of(database: Database, statement: str, values: Any) -> str:
+    with database.reading() as store:
+        rows = store.connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", values)
+        return "; ".join(row[3] for row in rows)
+
+
 def test_a_row_has_what_was_last_seen_and_what_was_last_said(full: Database) -> None:
     first, second, third = EVERY[0], EVERY[2], EVERY[4]
     order = OpenOrder("CO" + "0" * 32, "east", "register", NOW, NOW)
@@ -115,6 +185,17 @@ def test_a_row_has_what_was_last_seen_and_what_was_last_said(full: Database) -> 
 
 def test_the_databases_are_those_of_the_ledger(full: Database) -> None:
     assert full.read(cnam_ledger.databases) == list(DATABASES)
+
+
+def test_an_accounts_databases_are_those_of_its_own_deliveries(full: Database) -> None:
+    stranger = replace(EVERY[0], phone_number="+14155559999", account_sid="AC" + "9" * 32)
+    full.write(lambda store: CnamStore(store).put_deliveries([stranger]))
+
+    def of(account: str) -> list[str]:
+        return full.read(lambda store: cnam_ledger.databases(store, account))
+
+    assert (of(stranger.account_sid), of("AC" + "8" * 32)) == (["east"], [])
+    assert of(ONE) == list(DATABASES)
 
 
 class Asking(Elsewhere):
