@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from phonotary.bootstrap.hub import Hub
+from phonotary.cnam.orders import Action, Line, Order
+from phonotary.cnam.store import OpenOrder
+from phonotary.errors import Reason, Refused
+from phonotary.storage.cnam import CnamStore
 from phonotary.storage.store import SqlStore
 from phonotary.trusthub import policies
 from phonotary.trusthub.records import Bundle
@@ -49,6 +54,20 @@ async def ticket_of(console: Console) -> str:
     """The path of the one open ticket."""
     (path,) = set(re.findall('href="(/console/tickets/[^"]+)"', await console.page(TICKETS)))
     return path
+
+
+def woken(hub: Hub, monkeypatch: pytest.MonkeyPatch) -> list[None]:
+    """One entry for each time that the worker is woken."""
+    found: list[None] = []
+    monkeypatch.setattr(hub.worker, "wake", lambda: found.append(None))
+    return found
+
+
+def locked(hub: Hub, patch: pytest.MonkeyPatch) -> None:
+    async def write(work: object) -> object:
+        raise Refused(Reason.UNAVAILABLE, "Another program has locked the database; try again")
+
+    patch.setattr(hub, "write", write)
 
 
 def test_a_reviewer_sees_every_delivery_and_finds_it_by_number_database_and_state(
@@ -180,6 +199,93 @@ def test_a_ticket_is_decided_on_its_page_and_the_ledger_follows_at_once(
         assert await decide("rejected", "not our number") == 303
         await console.work()
         assert await state() == "removing"
+
+    opened(hub, use)
+
+
+def test_a_word_that_was_kept_while_the_database_was_locked_is_asked_about_when_it_is_said_again(
+    hub: Hub, family: Family, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def use(console: Console) -> None:
+        await console.work()
+        path, wakes = await ticket_of(console), woken(hub, monkeypatch)
+        form = {"decision": "active"}
+        with monkeypatch.context() as patch:
+            locked(hub, patch)
+            answer = await console.http.post(path, data=form, auth=REVIEWER)
+            assert (answer.status_code, answer.headers["retry-after"]) == (503, "1")
+            assert "locked" in answer.text
+        await console.work()
+        (row,) = rows(await console.page(f"{DELIVERIES}?database=desk"))
+        assert (row[3], wakes) == ("submitted", [])
+        assert (await console.http.post(path, data=form, auth=REVIEWER)).status_code == 409
+        assert len(wakes) == 1
+        await console.work()
+        (row,) = rows(await console.page(f"{DELIVERIES}?database=desk"))
+        assert row[3] == "active"
+
+    opened(hub, use)
+
+
+def test_the_worker_is_woken_by_a_word_that_is_kept_and_by_no_other(
+    hub: Hub, family: Family, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def use(console: Console) -> None:
+        await console.work()
+        path, wakes = await ticket_of(console), woken(hub, monkeypatch)
+        rejected = {"decision": "rejected", "because": "try later"}
+        again = {"number": family.tn, "database": "desk"}
+        for at, form, status, count in (
+            (path, {"decision": "rejected"}, 400, 0),
+            (path, rejected, 303, 1),
+            (DELIVERIES, {**again, "database": "elsewhere"}, 404, 1),
+            (DELIVERIES, again, 303, 2),
+        ):
+            answer = await console.http.post(at, data=form, auth=REVIEWER)
+            assert (answer.status_code, len(wakes)) == (status, count)
+            await console.work()
+
+    opened(hub, use)
+
+
+def test_open_tickets_are_listed_page_by_page(
+    hub: Hub, family: Family, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(type(hub.names.tickets), "page", 2)
+
+    def order(store: SqlStore) -> None:
+        for at in range(3):
+            made = OpenOrder(f"CO{at:032}", "desk", "register", hub.now(), hub.now() + 9_999)
+            CnamStore(store).add_order(made)
+            CnamStore(store).settle_order(replace(made, order_ref=f"ticket-{at}"), True)
+
+    async def use(console: Console) -> None:
+        hub.database.write(order)
+        first = await console.page(TICKETS)
+        (more,) = re.findall('rel="next" href="([^"]+)"', first)
+        second = await console.page(more)
+        found = [row[0] for row in rows(first) + rows(second)]
+        assert found == ["ticket-0", "ticket-1", "ticket-2"]
+        assert 'rel="next"' not in second
+        for wrong in ("after=x", "after=-1", "after=%ff", "after=" + "9" * 19):
+            answer = await console.http.get(f"{TICKETS}?{wrong}", auth=REVIEWER)
+            assert answer.status_code == 400, wrong
+
+    opened(hub, use)
+
+
+def test_of_a_tickets_numbers_those_that_are_chosen_are_decided(hub: Hub, family: Family) -> None:
+    numbers = ["+14155550100", "+14155550101", "+14155550102"]
+    order = Order("several", Action.REGISTER, tuple(Line(each, "ACME") for each in numbers))
+
+    async def use(console: Console) -> None:
+        manual = hub.names.tickets._of("desk")
+        path = f"{TICKETS}/desk/{(await manual.submit(order)).order_ref}"
+        form = {"decision": "active", "number": numbers[:2]}
+        assert (await console.http.post(path, data=form, auth=REVIEWER)).status_code == 303
+        assert (await hub.names.tickets.ticket("desk", path.rpartition("/")[2])).waiting == [
+            numbers[2]
+        ]
 
     opened(hub, use)
 
