@@ -10,9 +10,10 @@ from typing import Any
 import pytest
 from sqlalchemy import event
 
+from phonotary.bootstrap.registering import Registering
 from phonotary.cnam.delivery import Delivery
 from phonotary.cnam.moves import State
-from phonotary.cnam.orders import LineState, Outcome
+from phonotary.cnam.orders import LineState, Outcome, Unavailable
 from phonotary.cnam.store import Observation, OpenOrder
 from phonotary.storage import cnam_ledger, schema_names
 from phonotary.storage.cnam import CnamStore
@@ -232,6 +233,60 @@ def test_word_of_an_order_has_it_asked_about_again_even_while_it_is_asked_about(
     # The second time because word came while the first answer was on its way.
     assert elsewhere.polled == [ref, ref]
     assert registrars.states(registering, family.tn)["elsewhere"] == "active"
+
+
+def test_word_does_not_hurry_a_database_that_asks_to_be_left_alone(database: Database) -> None:
+    """It is told again and again while the database is asked, as by one that sends many notices."""
+    database.write(registrars.named)
+    clock, elsewhere = Clock(), Elsewhere(LineState.ACCEPTED)
+    elsewhere.done = False
+    registering = worker(database, clock, elsewhere)
+    work(registering)
+    asked: list[int] = []
+
+    async def busy(order_ref: str, numbers: object = None) -> Outcome:
+        asked.append(clock.now)
+        database.write(lambda store: CnamStore(store).hurry(elsewhere.name, order_ref, None))
+        raise Unavailable("too many requests", 3_600)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(elsewhere, "poll", busy)
+        clock.now += 60
+        asyncio.run(limited(registering))
+    assert asked == [clock.now]
+    clock.now += 3_599
+    work(registering)
+    assert elsewhere.polled == []
+    clock.now += 1
+    work(registering)
+    assert len(elsewhere.polled) == 1
+
+
+async def limited(registering: Registering) -> None:
+    for _ in range(10):
+        if not await registering.work_once():
+            return
+
+
+def test_word_uses_up_none_of_the_short_waits_between_our_own_questions(
+    database: Database,
+) -> None:
+    database.write(registrars.named)
+    clock, elsewhere = Clock(), Elsewhere(LineState.ACCEPTED)
+    elsewhere.done = False
+    registering = worker(database, clock, elsewhere)
+    work(registering)
+    (key,) = elsewhere.orders
+    for _ in range(5):
+        assert database.write(lambda store: registering.hurry(store, "elsewhere", f"ref {key}"))
+        work(registering)
+    assert len(elsewhere.polled) == 5
+    clock.now += registrars.TERMS.polls[0]
+    work(registering)
+    assert len(elsewhere.polled) == 6
+    clock.now += registrars.TERMS.polls[1] - 1
+    work(registering)
+    assert len(elsewhere.polled) == 6, "our own question took the next step"
 
 
 def test_word_of_an_order_is_of_its_own_database_and_of_open_orders_only(
