@@ -274,6 +274,31 @@ def test_open_tickets_are_listed_page_by_page(
     opened(hub, use)
 
 
+@pytest.mark.parametrize("damaged", [b"\xff", b"{}", None])
+def test_a_damaged_ticket_takes_no_other_from_the_list(
+    hub: Hub, family: Family, tmp_path: Path, damaged: bytes | None
+) -> None:
+    def order(store: SqlStore) -> None:
+        made = OpenOrder("CO" + "0" * 32, "desk", "register", hub.now(), hub.now() + 9_999)
+        CnamStore(store).add_order(made)
+        CnamStore(store).settle_order(replace(made, order_ref="ticket-damaged"), True)
+
+    async def use(console: Console) -> None:
+        hub.database.write(order)
+        await console.work()
+        file = tmp_path / "desk" / "ticket-damaged.json"
+        if damaged is None:
+            file.mkdir()
+        else:
+            file.write_bytes(damaged)
+        found = rows(await console.page(TICKETS))
+        assert [row[4:] for row in found] == [["its file cannot be read"], ["1", "1"]]
+        answer = await console.http.get(f"{TICKETS}/desk/ticket-damaged", auth=REVIEWER)
+        assert answer.status_code == 400
+
+    opened(hub, use)
+
+
 def test_of_a_tickets_numbers_those_that_are_chosen_are_decided(hub: Hub, family: Family) -> None:
     numbers = ["+14155550100", "+14155550101", "+14155550102"]
     order = Order("several", Action.REGISTER, tuple(Line(each, "ACME") for each in numbers))
