@@ -6,10 +6,12 @@ import re
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 from phonotary.bootstrap.hub import Hub
+from phonotary.cnam.moves import State
 from phonotary.cnam.orders import Action, Line, Order
 from phonotary.cnam.store import OpenOrder
 from phonotary.errors import Reason, Refused
@@ -17,6 +19,8 @@ from phonotary.storage.cnam import CnamStore
 from phonotary.storage.store import SqlStore
 from phonotary.trusthub import policies
 from phonotary.trusthub.records import Bundle
+from phonotary.web.console import deliveries
+from phonotary.web.console.signing_in import Viewer
 from tests.rooms import office
 from tests.storage import registrars
 from tests.storage.feeding import Family
@@ -144,6 +148,10 @@ def test_a_customer_is_told_what_a_name_that_cannot_be_taken_could_be(
         bad = registrars.product(store, family.parent, profile, "Smith & Sons <b>Plumbing")
         office.forced(store, bad, "twilio-rejected")
         registrars.product(store, family.parent, profile, "SMITH PLUMBING")
+        # Nobody can mend these now.
+        for status in ("pending-review", "in-review", "twilio-approved"):
+            held = registrars.product(store, family.parent, profile, f"Held & {status}")
+            office.forced(store, held, status)
 
     hub.database.write(file)
 
@@ -155,6 +163,90 @@ def test_a_customer_is_told_what_a_name_that_cannot_be_taken_could_be(
         assert re.findall("<li>(.*?)</li>", instead)
         assert told.count("cannot be registered") == 1
         assert "cannot be registered" not in await console.page(DELIVERIES)
+
+    opened(hub, use)
+
+
+def test_for_a_name_only_the_products_own_end_users_are_read(hub: Hub, family: Family) -> None:
+    """A draft may have thousands of numbers."""
+
+    def file(store: SqlStore) -> None:
+        profile = store.bundles.get(family.profile)
+        assert profile is not None
+        registrars.product(store, family.parent, profile, "Smith & Sons Plumbing")
+
+    def named(store: SqlStore) -> list[str]:
+        names = (store.bundles, store.entity_assignments, store.end_users)
+        only = dict(zip(("bundles", "entity_assignments", "end_users"), names, strict=True))
+        viewer = Viewer("customer", family.parent.sid)
+        return [each.name for each in deliveries._unfit(SimpleNamespace(**only), viewer)]  # type: ignore[arg-type]
+
+    hub.database.write(file)
+    assert hub.database.read(named) == ["Smith & Sons Plumbing"]
+
+
+def test_a_customer_chooses_among_the_databases_of_their_own_deliveries(
+    hub: Hub, family: Family
+) -> None:
+    def options(page: str) -> list[str]:
+        chosen = page.partition('id="database"')[2].partition("</select>")[0]
+        return re.findall("<option[^>]*>([^<]+)</option>", chosen)
+
+    async def use(console: Console) -> None:
+        await console.work()
+        assert options(await console.page(DELIVERIES)) == ["desk", "local"]
+        own = await console.page(DELIVERIES, credentials(hub, family.parent.sid))
+        assert options(own) == ["desk", "local"]
+        other = await console.page(DELIVERIES, credentials(hub, family.stranger.sid))
+        assert options(other) == []
+
+    opened(hub, use)
+
+
+def test_a_delivery_is_sent_again_only_to_a_database_that_the_settings_name(
+    hub: Hub, family: Family
+) -> None:
+    def fail(store: SqlStore) -> None:
+        (desk,) = (
+            each for each in CnamStore(store).deliveries([family.tn]) if each.database == "desk"
+        )
+        gone = replace(desk, database="gone", order_key=None)
+        rejected = [replace(each, state=State.REJECTED) for each in (desk, gone)]
+        CnamStore(store).put_deliveries(rejected)
+
+    async def use(console: Console) -> None:
+        await console.work()
+        hub.database.write(fail)
+        found = {row[2]: row[3] for row in rows(await console.page(DELIVERIES))}
+        assert found == {"local": "active", "desk": "rejectedSend again", "gone": "rejected"}
+
+    opened(hub, use)
+
+
+def test_only_wrong_credentials_are_asked_for_again(
+    hub: Hub, family: Family, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    auth = credentials(hub, family.parent.sid)
+
+    def suspend(store: SqlStore) -> None:
+        account = store.account(family.parent.sid)
+        assert account is not None
+        store.replace_account(replace(account, status="suspended"))
+
+    def busy(headers: object) -> object:
+        raise Refused(Reason.UNAVAILABLE, "Credentials cannot be checked now; try again")
+
+    async def use(console: Console) -> None:
+        with monkeypatch.context() as patch:
+            patch.setattr(hub, "authenticate", busy)
+            answer = await console.http.get(DELIVERIES, auth=auth)
+            assert (answer.status_code, answer.headers["retry-after"]) == (503, "1")
+        hub.database.write(suspend)
+        hub.gate.forget()
+        answer = await console.http.get(DELIVERIES, auth=auth)
+        assert (answer.status_code, "www-authenticate" in answer.headers) == (403, False)
+        wrong = await console.http.get(DELIVERIES, auth=(auth[0], "wrong"))
+        assert wrong.status_code == 401
 
     opened(hub, use)
 
