@@ -18,8 +18,9 @@ from phonotary.outbound import keys
 from phonotary.shaken import issuing
 from phonotary.shaken.certificates import fingerprint, load_credential
 from phonotary.shaken.chains import validate
+from phonotary.shaken.issuing import Certified
 from phonotary.shaken.laboratory.laboratory import ACME, STI_PA, Laboratory
-from phonotary.shaken.tn_auth_list import One, Range
+from phonotary.shaken.tn_auth_list import Entry, One, Range, Spc
 from tests.outbound import softhsm
 from tests.outbound.authority import serving
 from tests.rooms.shaken.laboratory_scenes import OWL
@@ -60,9 +61,10 @@ class Provider:
         who = ("--spc", "709J", "--organisation", "Owl Telecom")
         return self.asked("obtain", *who, profile=profile)
 
-    def delegate(self, key: Path, chain: Path, *numbers: str) -> Result:
+    def delegate(self, key: Path, chain: Path, *numbers: str, days: str = "90") -> Result:
         return self.run(
             "delegate",
+            *("--days", days),
             *("--ca-chain", str(self.chain), "--ca-key", str(self.key)),
             *("--organisation", "A customer", "--key", str(key), "--chain", str(chain)),
             *(word for one in numbers for word in ("--number", one)),
@@ -173,6 +175,60 @@ def test_only_a_cas_certificate_and_key_certify(provider: Provider, tmp_path: Pa
     assert provider.delegate(key, chain, "+12155550001").exit_code == 0
     told = provider.delegate(key, chain, "+12155550001")
     assert (told.exit_code, "is there already" in told.output) == (2, True)
+
+
+def own_ca(provider: Provider, entries: list[Entry], begin: int = -1, end: int = 30) -> Certified:
+    """The provider's files hold a CA of its own, valid from and until so many days from now."""
+    now = Clock.wall()
+    life = {"not_before": now + begin * issuing.DAY, "not_after": now + end * issuing.DAY}
+    own = issuing.delegate_ca(issuing.root(now), now, entries, **life)  # type: ignore[arg-type]
+    provider.chain.write_bytes(own.pem)
+    provider.key.write_bytes(own.key_pem)
+    return own
+
+
+@pytest.mark.parametrize(("begin", "end"), [(-30, -1), (1, 30)])
+def test_a_ca_that_is_not_valid_now_certifies_nobody(
+    provider: Provider, tmp_path: Path, begin: int, end: int
+) -> None:
+    key, chain = tmp_path / "customer.key", tmp_path / "customer.pem"
+    own_ca(provider, [Range("12155550000", 10)], begin, end)
+    told = provider.delegate(key, chain, "+12155550001")
+    assert (told.exit_code, "which is not now" in told.output) == (2, True)
+    assert not chain.exists() and not key.exists()
+
+
+def test_a_customers_certificate_ends_with_the_cas_at_the_latest(
+    provider: Provider, tmp_path: Path
+) -> None:
+    own_ca(provider, [Range("12155550000", 10)], end=30)
+    ends = []
+    for days in ("29", "90"):
+        chain = tmp_path / f"{days}.pem"
+        told = provider.delegate(tmp_path / days, chain, "+12155550001", days=days)
+        assert told.exit_code == 0, told.output
+        assert "was not checked" not in told.output
+        ends.append(validate_end(chain))
+    assert ends[0] < ends[1] == validate_end(provider.chain)
+
+
+def test_a_customer_never_gets_the_cas_own_key(provider: Provider, tmp_path: Path) -> None:
+    own_ca(provider, [Range("12155550000", 10)])
+    copy, chain = tmp_path / "copy.pem", tmp_path / "customer.pem"
+    copy.write_bytes(provider.key.read_bytes())
+    for key in (provider.key, copy):
+        told = provider.delegate(key, chain, "+12155550001")
+        assert (told.exit_code, "the CA's own key" in told.output) == (2, True)
+    assert not chain.exists()
+
+
+def test_it_is_told_where_nobody_can_say_whose_the_numbers_are(
+    provider: Provider, tmp_path: Path
+) -> None:
+    own_ca(provider, [Spc("709J")])
+    told = provider.delegate(tmp_path / "customer", tmp_path / "theirs.pem", "+12155550001")
+    assert told.exit_code == 0, told.output
+    assert told.output.count("was not checked") == 1
 
 
 def test_the_linter_names_rule_source_and_certificate(tmp_path: Path) -> None:

@@ -7,9 +7,10 @@ from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import event, select
 
 from phonotary.bootstrap.retention import DAY, Retention
 from phonotary.bootstrap.work import Worker
@@ -112,6 +113,33 @@ def test_an_order_that_a_live_delivery_names_stays(database: Database, most: int
         lambda store: CnamStore(store).put_deliveries([named_by(orders[0], State.REMOVED)])
     )
     assert swept(database, cnam_retention.orders, NOW, most) == 1
+
+
+def test_a_step_of_a_sweep_begins_where_the_one_before_it_ended(
+    migrated_sqlite: Database,
+) -> None:
+    found: list[tuple[str, Any]] = []
+
+    def note(*told: Any) -> None:
+        found.append((told[2], told[3]))
+
+    with migrated_sqlite.writing() as store:
+        event.listen(store.connection, "before_cursor_execute", note)
+        cnam_retention.orders(store, NOW, Place(NOW - 5, 7))
+        cnam_retention.observations(store, NOW, Place(seq=7))
+        event.remove(store.connection, "before_cursor_execute", note)
+        plans = [
+            "; ".join(
+                row[3]
+                for row in store.connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {sql}", values)
+            )
+            for sql, values in found
+            if "LIMIT" in sql
+        ]
+    (orders,) = (plan for plan in plans if "cnam_orders" in plan)
+    assert "state=? AND due>? AND due<?" in orders and "TEMP B-TREE" not in orders
+    (observations,) = (plan for plan in plans if "cnam_observations" in plan)
+    assert "rowid>?" in observations and "TEMP B-TREE" not in observations
 
 
 def test_word_that_comes_with_the_last_answer_does_not_age_the_order(database: Database) -> None:

@@ -12,7 +12,7 @@ import pytest
 
 from phonotary.cnam.orders import Unreadable
 from phonotary.cnam.orders_lidb import read_notice
-from phonotary.errors import Refused
+from phonotary.errors import Reason, Refused
 from phonotary.outbound.registrars.bandwidth import Bandwidth, Settings
 from phonotary.storage.store import SqlStore
 from tests.simulators import lidb
@@ -132,6 +132,38 @@ def test_word_of_other_orders_and_no_word_at_all_ask_nothing(tmp_path: Path) -> 
         assert (await scene.tell(b"<a>" + b" " * 262_144)).status_code == 413
         assert (await scene.tell(b"", method="GET")).status_code == 405
         assert scene.asked() == 0
+
+    played(tmp_path, act)
+
+
+def test_a_busy_hub_asks_to_be_told_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def locked(work: object) -> object:
+        raise Refused(Reason.UNAVAILABLE, "Another program has locked the database; try again")
+
+    async def act(scene: Scene) -> None:
+        told = notification(scene.order)
+        with monkeypatch.context() as patch:
+            patch.setattr(scene.console.hub, "write", locked)
+            answer = await scene.tell(told)
+            assert (answer.status_code, answer.headers["retry-after"]) == (503, "1")
+        assert (await scene.tell(told)).status_code == 200
+        assert scene.asked() == 1
+
+    played(tmp_path, act)
+
+
+def test_word_of_an_open_order_wakes_the_worker_and_no_other_does(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def act(scene: Scene) -> None:
+        wakes: list[None] = []
+        monkeypatch.setattr(scene.console.hub.worker, "wake", lambda: wakes.append(None))
+        assert (await scene.tell(b"<a/>")).status_code == 400
+        other = notification(Kept("2dda315b", "CO" + "9" * 32, [], {}))
+        assert (await scene.tell(other)).status_code == 404
+        assert wakes == []
+        assert (await scene.tell(notification(scene.order))).status_code == 200
+        assert len(wakes) == 1
 
     played(tmp_path, act)
 

@@ -115,6 +115,11 @@ class Registering:
         self._following = cnam_feed.Following()
         self._databases = tuple(self._registrars)
 
+    @property
+    def databases(self) -> tuple[str, ...]:
+        """Those that names are delivered to now; deliveries to others may be left from before."""
+        return self._databases
+
     # What is wanted
 
     async def work_once(self) -> bool:

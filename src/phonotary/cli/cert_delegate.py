@@ -10,9 +10,12 @@ import typer
 from phonotary.cli import running
 from phonotary.cli.cert import CHAIN, KEY, PUBLISH, REPOSITORY, key_at, publish_chain, tell
 from phonotary.cli.chain_file import Chain, fail
-from phonotary.clock import Clock
+from phonotary.clock import Clock, iso8601
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from phonotary.clock import Instant
     from phonotary.shaken.issuing import Extensions
     from phonotary.shaken.tn_auth_list import Entry
 
@@ -39,32 +42,51 @@ def delegate(
     Such a certificate signs no shaken PASSporT; it holds no longer than the CA's own.
     """
     from phonotary.outbound import keys
-    from phonotary.shaken import issuing, tn_auth_list
+    from phonotary.shaken import issuing
 
     if chain.exists():
         fail(f"{chain} is there already; name another file.")
     above, entries = Chain.read(ca_chain), [_entry(one) for one in number]
-    signing = keys.key_from(ca_key)
-    if not above.is_ca:
-        fail("the certificate is no CA's; get one by cert obtain --delegate-ca.")
+    signing, now = keys.key_from(ca_key), Clock.wall()
     if signing.public_key() != above.leaf.public_key():
         fail(f"{ca_key} is not the key of {ca_chain}.")
-    if tn_auth_list.encompasses(above.scope, entries) is False:
-        fail("the provider's certificate does not cover these numbers.")
-    now = Clock.wall()
+    _require_certifies(above, entries, now)
+    public_key = key_at(key).public_key()
+    if public_key == above.leaf.public_key():
+        fail("--key is the CA's own key, with which the customer could certify anybody.")
     made = issuing.delegate(
         issuing.Certified(above.leaf, signing),
         now,
         entries,
         subject=issuing.name(organisation, f"{organisation} delegate"[:64]),
         not_after=min(now + days * issuing.DAY, above.end),
-        public_key=key_at(key).public_key(),
+        public_key=public_key,
         extensions=_revocations_of(above),
     )
     new = Chain.of(made.pem + above.pem)
     publish_chain(new, publish)
     running.write(chain, new.pem, mode=0o644)
     tell(new, chain, repository)
+
+
+def _require_certifies(above: Chain, entries: Sequence[Entry], now: Instant) -> None:
+    """Exit 2 unless the provider's certificate is a CA's that is valid now and covers this."""
+    from phonotary.shaken import tn_auth_list
+
+    if not above.is_ca:
+        fail("the certificate is no CA's; get one by cert obtain --delegate-ca.")
+    if not above.begin <= now < above.end:
+        life = f"from {iso8601(above.begin)} until {iso8601(above.end)}"
+        fail(f"the provider's certificate is valid {life}, which is not now; see cert renew.")
+    covered = tn_auth_list.encompasses(above.scope, entries)
+    if covered is False:
+        fail("the provider's certificate does not cover these numbers.")
+    if covered is None:
+        unchecked = "its certificate names a provider code, and no list of that code's numbers"
+        typer.echo(
+            f"phonotary: whether the provider holds these numbers was not checked: {unchecked}.",
+            err=True,
+        )
 
 
 def _entry(written: str) -> Entry:

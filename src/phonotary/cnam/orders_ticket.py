@@ -77,7 +77,8 @@ def opened(order: Order) -> Ticket:
 def decided(
     ticket: Ticket, numbers: Collection[str], outcome: LineOutcome, *, by: str, at: Instant
 ) -> Ticket:
-    """The ticket after a person's word about some of its numbers, or all where none is given.
+    """The ticket after a person's word about some of its numbers, or all where none is given; the
+    ticket as it was where the word says nothing new.
 
     Raises Refused: a number that is not the ticket's, or one that is settled already.
     """
@@ -90,6 +91,8 @@ def decided(
     if not by.strip():
         raise Refused(Reason.MISSING_PARAMETER, "Say who decides.")
     kept = LineOutcome(outcome.state, said(outcome.code), said(outcome.text))
+    if all(standing[each] == kept for each in chosen):
+        return ticket
     standing.update(dict.fromkeys(chosen, kept))
     why = f"; {kept.text}" if kept.text else ""
     word = (at, said(by) or "", f"{kept.state}: {', '.join(chosen)}{why}")

@@ -161,7 +161,12 @@ def _taken_apart(protected: str, payload: str, whole: Mapping[str, str] | str) -
         header, content = unb64(protected), unb64(payload)
     except ValueError as fault:
         raise _refused("The JWS is not base64url without padding.") from fault
-    return Unverified(_object(header, "The JWS's protected header"), content, whole)
+    said = _object(header, "The JWS's protected header")
+    if "b64" in said:
+        # RFC 7797: with ``false`` the signature is over the payload as it stands, so what is
+        # verified would be another text than what is read here. Nothing of SHAKEN says ``b64``.
+        raise _refused("The JWS's payload may only be base64url; its header says b64.")
+    return Unverified(said, content, whole)
 
 
 def _object(data: bytes, what: str) -> dict[str, Any]:

@@ -24,7 +24,7 @@ LEASE = 120
 """Seconds of real time an order is one worker's; sending it must be over by then."""
 HURRIED = 0
 """``due`` of an order that is to be asked about at once: what was said of it while a worker was
-asking may be newer than that worker's answer, so settling it does not put this off."""
+asking may be newer than that worker's answer, so settling it by an answer does not put this off."""
 
 _REG, _DEL = schema_names.cnam_registrations, schema_names.cnam_deliveries
 _ORD, _OBS = schema_names.cnam_orders, schema_names.cnam_observations
@@ -213,7 +213,12 @@ class CnamStore:
         statement = (
             update(_ORD)
             .where(_ORD.c.seq.in_(taken))
-            .values(leased_until=wall + LEASE, attempts=_ORD.c.attempts + 1, due=now)
+            .values(
+                leased_until=wall + LEASE,
+                # Whoever sends word must not use up the short waits between our own questions.
+                attempts=case((_ORD.c.due == HURRIED, _ORD.c.attempts), else_=_ORD.c.attempts + 1),
+                due=now,
+            )
             .returning(*(_ORD.c[name] for name in _ORDER))
         )
         found = [OpenOrder(*row) for row in self._connection.execute(statement)]
@@ -221,8 +226,11 @@ class CnamStore:
 
     def settle_order(self, order: OpenOrder, is_open: bool, error: str | None = None) -> None:
         """Keep the order's reference and when it is next due, and let go of it. What another
-        worker has closed stays closed."""
-        hurried = case((_ORD.c.due == HURRIED, HURRIED), else_=order.due)
+        worker has closed stays closed.
+
+        Word that came meanwhile has the order asked about again at once, but not where asking
+        failed: a database that is in trouble, or asks to be left alone, is not hurried."""
+        hurried = order.due if error else case((_ORD.c.due == HURRIED, HURRIED), else_=order.due)
         self._connection.execute(
             update(_ORD)
             .where(_ORD.c.key == order.key, _ORD.c.state == "open")

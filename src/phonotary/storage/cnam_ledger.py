@@ -1,14 +1,15 @@
 """The deliveries as people look through them: newest first, by number, database, state, account.
 
-Each question is a range of one index, so that a page costs the same at ten million deliveries. That
-of one database in every state is nine of them, one for each state.
+Each question is a few ranges of one index that has all that is asked for, so that a page costs the
+same at ten million deliveries: one range where the state and the database are named or do not
+matter, one for each state or each database of the account where they do. A number has one delivery
+in each database: these few are read whole.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, fields, replace
-from typing import Any
 
 from sqlalchemy import select
 
@@ -59,22 +60,19 @@ class Page:
 
 def page(store: SqlStore, asked: Asked, before: int | None = None, most: int = PAGE) -> Page:
     """The deliveries asked for, newest first, ``most`` of them; ``before`` is ``Page.after``."""
-    found: list[int] = []
-    for where in _ranges(asked):
-        statement = select(_DEL.c.seq).where(*where).order_by(_DEL.c.seq.desc()).limit(most + 1)
-        if before is not None:
-            statement = statement.where(_DEL.c.seq < before)
-        found += store.connection.execute(statement).scalars()
-    found.sort(reverse=True)
+    found = _of_number(store, asked) if asked.phone_number else _newest(store, asked, before, most)
+    found = sorted((seq for seq in found if before is None or seq < before), reverse=True)
     shown = found[:most]
     return Page(tuple(_rows(store, shown)), shown[-1] if len(found) > most else None)
 
 
-def databases(store: SqlStore) -> list[str]:
-    """Every database there is a delivery to, also those that the settings no longer name. One
-    short step of an index for each."""
+def databases(store: SqlStore, account_sid: str | None = None) -> list[str]:
+    """Every database there is a delivery to, of this account where one is named; also those that
+    the settings no longer name. One short step of an index for each."""
     found: list[str] = []
     first = select(_DEL.c.database).order_by(_DEL.c.database).limit(1)
+    if account_sid is not None:
+        first = first.where(_DEL.c.account_sid == account_sid)
     statement = first
     while name := store.connection.execute(statement).scalar():
         found.append(name)
@@ -82,20 +80,52 @@ def databases(store: SqlStore) -> list[str]:
     return found
 
 
-def _ranges(asked: Asked) -> Iterator[list[Any]]:
+def _of_number(store: SqlStore, asked: Asked) -> list[int]:
+    """Chosen here and not by the statement, for SQLite would follow a longer index of the state or
+    the account and walk everybody's deliveries."""
+    wanted = _wanted(asked)
+    statement = select(_DEL.c.seq, *(_DEL.c[name] for name in wanted)).where(
+        _DEL.c.phone_number == asked.phone_number
+    )
+    return [
+        row.seq
+        for row in store.connection.execute(statement)
+        if tuple(row)[1:] == tuple(wanted.values())
+    ]
+
+
+def _newest(store: SqlStore, asked: Asked, before: int | None, most: int) -> list[int]:
+    found: list[int] = []
+    for where in _ranges(store, asked):
+        statement = select(_DEL.c.seq).order_by(_DEL.c.seq.desc()).limit(most + 1)
+        statement = statement.where(*(_DEL.c[name] == value for name, value in where.items()))
+        if before is not None:
+            statement = statement.where(_DEL.c.seq < before)
+        found += store.connection.execute(statement).scalars()
+    return found
+
+
+def _ranges(store: SqlStore, asked: Asked) -> Iterator[dict[str, str]]:
+    """What is equal in each range: all of an index but ``seq``, which it ends with."""
+    where = _wanted(asked)
+    if asked.database and not asked.state:
+        for state in State:
+            yield {**where, "state": str(state)}
+    elif asked.account_sid and asked.state and not asked.database:
+        for database in databases(store, asked.account_sid):
+            yield {**where, "database": database}
+    else:
+        yield where
+
+
+def _wanted(asked: Asked) -> dict[str, str]:
+    """What is asked for besides a number."""
     given = {
-        "phone_number": asked.phone_number,
         "account_sid": asked.account_sid,
         "database": asked.database,
         "state": str(asked.state) if asked.state else None,
     }
-    where = [_DEL.c[name] == value for name, value in given.items() if value is not None]
-    narrow = asked.phone_number or asked.account_sid
-    if asked.database and not asked.state and not narrow:
-        for state in State:
-            yield [*where, _DEL.c.state == str(state)]
-    else:
-        yield where
+    return {name: value for name, value in given.items() if value is not None}
 
 
 def _rows(store: SqlStore, seqs: Sequence[int]) -> Iterator[Row]:

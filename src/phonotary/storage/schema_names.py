@@ -75,9 +75,10 @@ cnam_deliveries = Table(
     Column("looks", Integer, nullable=False),
     UniqueConstraint("phone_number", "database"),
     Index(None, "database", "state", "due"),
-    # The ledger's pages: by state, and by database and state.
+    # The ledger's pages: by state, by database and state, and an account's own by both.
     Index(None, "state", "seq"),
     Index(None, "database", "state", "seq"),
+    Index(None, "account_sid", "database", "state", "seq"),
     Index(None, "due"),
     Index(None, "order_key"),
     Index(None, "order_ref"),

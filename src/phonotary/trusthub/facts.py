@@ -35,6 +35,15 @@ def facts_of(store: Store, bundle: Bundle) -> evaluation.BundleFacts:
     )
 
 
+def end_users_of(store: Store, bundle: Bundle) -> list[EndUser]:
+    """Those assigned to the bundle itself; of its documents, bundles and numbers nothing is read,
+    and there may be thousands."""
+    assigned = store.entity_assignments.all(bundle_sid=bundle.sid)
+    sids = (each.object_sid for each in assigned if each.object_sid.startswith("IT"))
+    found = (store.end_users.get(sid) for sid in sids)
+    return [end_user for end_user in found if end_user]
+
+
 def _contents(
     store: Store, bundle_sid: str
 ) -> tuple[list[EndUser], list[SupportingDocument], list[Bundle]]:

@@ -12,6 +12,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from phonotary.cnam.orders import Unreadable
 from phonotary.errors import Reason, Refused
 from phonotary.storage.store import SqlStore
 from phonotary.web.basic import credentials
@@ -24,6 +25,11 @@ _STATUS = {
     Reason.NOT_FOUND: 404,
     Reason.NOT_AUTHENTICATED: 401,
     Reason.BODY_TOO_LARGE: 413,
+    Reason.UNAVAILABLE: 503,
+}
+_HEADERS = {
+    401: {"www-authenticate": 'Basic realm="phonotary notices", charset="UTF-8"'},
+    503: {"retry-after": "1"},
 }
 
 
@@ -45,10 +51,12 @@ def _take(hub: Any) -> Any:
             if not await hub.write(work):
                 # Somebody else's, or closed already: nobody is told which.
                 return Response(status_code=404)
+        except Unreadable:
+            # Not ours to try again, as the database being busy is.
+            return Response(status_code=400)
         except Refused as refused:
             status = _STATUS.get(refused.reason, 400)
-            asks = {"www-authenticate": 'Basic realm="phonotary notices", charset="UTF-8"'}
-            return Response(status_code=status, headers=asks if status == 401 else None)
+            return Response(status_code=status, headers=_HEADERS.get(status))
         hub.worker.wake()
         return Response(status_code=200)
 

@@ -89,6 +89,20 @@ def test_a_critical_parameter_that_is_not_known_proves_nothing() -> None:
     assert jose.verify(jose.read_compact(plain), KEY.public_key())
 
 
+@pytest.mark.parametrize("said", ["false", "true", "0"])
+def test_a_payload_that_is_signed_as_it_stands_is_refused(said: str) -> None:
+    """RFC 7797: else what is proven is the text, and what is read is what its base64url holds."""
+    first = jose.b64(f'{{"alg":"ES256","b64":{said},"crit":["b64"]}}'.encode())
+    payload = jose.b64(b'{"sub":"somebody else"}')
+    r, s = decode_dss_signature(KEY.sign(f"{first}.{payload}".encode(), ec.ECDSA(SHA256())))
+    signature = jose.b64(r.to_bytes(32) + s.to_bytes(32))
+    with pytest.raises(Refused):
+        jose.read_compact(f"{first}.{payload}.{signature}")
+    whole = {"protected": first, "payload": payload, "signature": signature}
+    with pytest.raises(Refused):
+        jose.read_flattened(json.dumps(whole).encode())
+
+
 def _signed(parts: str) -> str:
     r, s = decode_dss_signature(KEY.sign(parts.encode(), ec.ECDSA(SHA256())))
     return f"{parts}.{jose.b64(r.to_bytes(32) + s.to_bytes(32))}"

@@ -15,6 +15,7 @@ from phonotary.clock import Instant
 from phonotary.cnam import orders_ticket
 from phonotary.cnam.orders import LineOutcome, Order, OrderUnknown, Outcome
 from phonotary.cnam.orders_ticket import Ticket
+from phonotary.errors import Reason, Refused
 
 _REFERENCE = re.compile(r"ticket-[A-Za-z0-9-]{1,40}")
 _MOST_BYTES = 4_194_304
@@ -38,13 +39,15 @@ class Manual:
         return None
 
     def ticket(self, order_ref: str) -> Ticket:
-        """Raises OrderUnknown."""
+        """Raises OrderUnknown, and Refused (UNREADABLE_BODY) where its file is damaged."""
         path = self._path(order_ref)
         try:
             with path.open(encoding="utf-8") as file:
                 return orders_ticket.read(file.read(_MOST_BYTES))
         except FileNotFoundError:
             raise OrderUnknown(self.name) from None
+        except (OSError, UnicodeDecodeError):
+            raise Refused(Reason.UNREADABLE_BODY, "The ticket cannot be read.") from None
 
     def tickets(self) -> list[str]:
         """The references of all tickets, open or not, in the order of their keys."""
@@ -59,10 +62,16 @@ class Manual:
         by: str,
         at: Instant,
     ) -> Ticket:
-        """A person's word; see :func:`orders_ticket.decided`. The next poll brings it in."""
+        """A person's word; see :func:`orders_ticket.decided`. The next poll brings it in. Raises
+        Refused as well (BODY_TOO_LARGE) where the ticket has no room for it."""
         with self._alone():
-            ticket = orders_ticket.decided(self.ticket(order_ref), numbers, outcome, by=by, at=at)
-            self._write(ticket)
+            before = self.ticket(order_ref)
+            ticket = orders_ticket.decided(before, numbers, outcome, by=by, at=at)
+            if ticket is not before:
+                # The other half is kept for the words that settle: there is an end to these, and
+                # a ticket that takes no more of them would stay open for ever.
+                settles = len(ticket.waiting) < len(before.waiting)
+                self._write(ticket, _MOST_BYTES if settles else _MOST_BYTES // 2)
         return ticket
 
     def _opened(self, order: Order) -> Outcome:
@@ -71,7 +80,7 @@ class Manual:
             try:
                 return self.ticket(ticket.ref).outcome
             except OrderUnknown:
-                self._write(ticket)
+                self._write(ticket, _MOST_BYTES)
                 return ticket.outcome
 
     @contextmanager
@@ -82,11 +91,13 @@ class Manual:
             fcntl.flock(held, fcntl.LOCK_EX)
             yield
 
-    def _write(self, ticket: Ticket) -> None:
-        path = self._path(ticket.ref)
+    def _write(self, ticket: Ticket, most: int) -> None:
+        path, text = self._path(ticket.ref), orders_ticket.written(ticket)
+        if len(text) > most:
+            raise Refused(Reason.BODY_TOO_LARGE, "The ticket has no room for more words.")
         beside = path.with_suffix(f".{os.getpid()}.part")
         with open(os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
-            file.write(orders_ticket.written(ticket))
+            file.write(text)
             file.flush()
             os.fsync(file.fileno())
         beside.replace(path)

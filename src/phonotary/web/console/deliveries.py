@@ -6,6 +6,7 @@ which of their names could not be taken as they are, and what would do instead.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlencode
@@ -27,12 +28,13 @@ from phonotary.trusthub import facts, policies
 from phonotary.trusthub.records import Bundle
 from phonotary.trusthub.store import Ask
 from phonotary.web.console import signing_in
-from phonotary.web.console.page import page
+from phonotary.web.console.page import page, position, refusal
 from phonotary.web.console.signing_in import Viewer
 from phonotary.web.forms import parse_form, parse_query
 from phonotary.web.operations import read_body
 
 _PATH = "/console/deliveries"
+_WHO = "Sign in as a reviewer, or with your account's credentials."
 # What may be sent again (``cnam.moves``: retry).
 _ENDED = (State.REJECTED, State.PARTIAL, State.TIMED_OUT)
 _OPEN = ("draft", "twilio-rejected")
@@ -50,34 +52,40 @@ def routes(hub: Any) -> list[Route]:
 
 def _list(hub: Any) -> Any:
     async def show(request: Request) -> Response:
-        viewer = signing_in.viewer(hub, request)
-        if viewer is None:
-            return signing_in.unknown("Sign in as a reviewer, or with your account's credentials.")
         try:
+            viewer = signing_in.viewer(hub, request)
+            if viewer is None:
+                return signing_in.unknown(_WHO)
             given = parse_query(request.scope["query_string"])
-            asked, before = _asked(given, viewer), _position(given.get("after", ""))
+            asked, before = _asked(given, viewer), position(given.get("after", ""))
+            answer: Response = await hub.read(_shown(hub, viewer, given, asked, before))
         except Refused as refused:
-            return page("refused.html", 400, because=refused.because)
-
-        def work(store: SqlStore) -> Response:
-            found = cnam_ledger.page(store, asked, before)
-            return page(
-                "deliveries.html",
-                rows=found.rows,
-                next=_next(given, found.after),
-                given=given,
-                states=[str(each) for each in State],
-                ended=_ENDED,
-                databases=cnam_ledger.databases(store),
-                viewer=viewer,
-                names=_unfit(store, viewer),
-                time=iso8601,
-            )
-
-        answer: Response = await hub.read(work)
+            return refusal(refused)
         return answer
 
     return show
+
+
+def _shown(
+    hub: Any, viewer: Viewer, given: dict[str, str], asked: Asked, before: int | None
+) -> Callable[[SqlStore], Response]:
+    def work(store: SqlStore) -> Response:
+        found = cnam_ledger.page(store, asked, before)
+        return page(
+            "deliveries.html",
+            rows=found.rows,
+            next=_next(given, found.after),
+            given=given,
+            states=[str(each) for each in State],
+            ended=_ENDED,
+            sent_to=hub.names.registering.databases,
+            databases=cnam_ledger.databases(store, viewer.account_sid),
+            viewer=viewer,
+            names=_unfit(store, viewer),
+            time=iso8601,
+        )
+
+    return work
 
 
 def _send_again(hub: Any) -> Any:
@@ -101,8 +109,7 @@ def _send_again(hub: Any) -> Any:
 
             await hub.write(work)
         except Refused as refused:
-            status = {Reason.NOT_FOUND: 404, Reason.CONFLICT: 409}.get(refused.reason, 400)
-            return page("refused.html", status, because=refused.because)
+            return refusal(refused)
         _log().info("sent again", by=reviewer, number=number, database=database)
         hub.worker.wake()
         return RedirectResponse(f"{_PATH}?{urlencode({'number': number})}", 303)
@@ -129,14 +136,6 @@ def _asked(given: dict[str, str], viewer: Viewer) -> Asked:
         State(state) if state else None,
         viewer.account_sid,
     )
-
-
-def _position(text: str) -> int | None:
-    if not text:
-        return None
-    if not (text.isascii() and text.isdecimal() and len(text) <= 18):
-        raise Refused(Reason.INVALID_PARAMETER, "There is no such page.")
-    return int(text)
 
 
 def _next(given: dict[str, str], after: int | None) -> str | None:
@@ -168,9 +167,10 @@ def _unfit(store: SqlStore, viewer: Viewer) -> list[Unfit]:
 
 
 def _names(store: SqlStore, product: Bundle) -> list[str]:
-    held = facts.facts_of(store, product)
     given = [
-        e.attributes.get("cnam_display_name") for e in held.end_users if e.type == _INFORMATION
+        each.attributes.get("cnam_display_name")
+        for each in facts.end_users_of(store, product)
+        if each.type == _INFORMATION
     ]
     return [name for name in given if isinstance(name, str)]
 

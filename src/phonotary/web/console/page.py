@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from starlette.responses import HTMLResponse
 
+from phonotary.errors import Reason, Refused
+
 if TYPE_CHECKING:
     from jinja2 import Environment
 
@@ -21,10 +23,33 @@ _HEADERS = {
     "x-content-type-options": "nosniff",
     "cache-control": "no-store",
 }
+_STATUS = {
+    Reason.ACCOUNT_NOT_ACTIVE: 403,
+    Reason.NOT_FOUND: 404,
+    Reason.CONFLICT: 409,
+    Reason.BODY_TOO_LARGE: 413,
+    Reason.UNAVAILABLE: 503,
+}
 
 
 def page(template: str, status: int = 200, **values: Any) -> HTMLResponse:
     return HTMLResponse(_environment().get_template(template).render(**values), status, _HEADERS)
+
+
+def refusal(refused: Refused) -> HTMLResponse:
+    response = page("refused.html", _STATUS.get(refused.reason, 400), because=refused.because)
+    if response.status_code == 503:
+        response.headers["retry-after"] = "1"
+    return response
+
+
+def position(text: str) -> int | None:
+    """Where a page of a list begins, None where nothing is said. Raises Refused."""
+    if not text:
+        return None
+    if not (text.isascii() and text.isdecimal() and len(text) <= 18):
+        raise Refused(Reason.INVALID_PARAMETER, "There is no such page.")
+    return int(text)
 
 
 @cache

@@ -15,7 +15,7 @@ from starlette.responses import Response
 
 from phonotary import sids
 from phonotary.access.accounts import same
-from phonotary.errors import Refused
+from phonotary.errors import Reason, Refused
 from phonotary.web.basic import credentials
 from phonotary.web.console.page import page
 
@@ -36,14 +36,17 @@ def reviewer(hub: Any, request: Request) -> str | None:
 
 
 def viewer(hub: Any, request: Request) -> Viewer | None:
-    """A customer or a reviewer; None for anybody else."""
+    """A customer or a reviewer; None for anybody else. Raises Refused for a customer whose account
+    is not active, and where nobody can tell now who it is."""
     name, _ = credentials(request.headers.get("authorization", ""))
     if not sids.is_sid(name):
         known = reviewer(hub, request)
         return Viewer(known) if known else None
     try:
         account = hub.authenticate(dict(request.scope["headers"]))
-    except Refused:
+    except Refused as refused:
+        if refused.reason is not Reason.NOT_AUTHENTICATED:
+            raise
         return None
     return Viewer(name, account.sid)
 

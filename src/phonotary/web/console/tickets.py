@@ -17,7 +17,7 @@ from phonotary.clock import iso8601
 from phonotary.cnam.orders_ticket import DECISIONS
 from phonotary.errors import Reason, Refused
 from phonotary.web.console import signing_in
-from phonotary.web.console.page import page
+from phonotary.web.console.page import page, position, refusal
 from phonotary.web.forms import parse_query
 from phonotary.web.operations import read_body
 
@@ -41,9 +41,11 @@ def _list(hub: Any) -> Any:
         if signing_in.reviewer(hub, request) is None:
             return signing_in.unknown()
         tickets = hub.names.tickets
-        after = parse_query(request.scope["query_string"]).get("after", "")
-        known = int(after) if after.isascii() and after.isdecimal() and len(after) <= 18 else 0
-        found = await hub.read(lambda store: tickets.waiting(store, known))
+        try:
+            known = position(parse_query(request.scope["query_string"]).get("after", "")) or 0
+            found = await hub.read(lambda store: tickets.waiting(store, known))
+        except Refused as refused:
+            return refusal(refused)
         shown = found[: tickets.page]
         return page(
             "tickets.html",
@@ -63,7 +65,7 @@ def _show(hub: Any) -> Any:
         try:
             ticket = await hub.names.tickets.ticket(database, request.path_params["ref"])
         except Refused as refused:
-            return _refused(refused)
+            return refusal(refused)
         return page(
             "ticket.html",
             database=database,
@@ -87,14 +89,25 @@ def _decide(hub: Any) -> Any:
         try:
             words, numbers = _form(request, await read_body(request.receive, 65_536))
             word, because = words.get("decision", ""), words.get("because", "")
-            await hub.names.tickets.decide(database, ref, word, numbers, because, reviewer)
+            try:
+                await hub.names.tickets.decide(database, ref, word, numbers, because, reviewer)
+            except Refused as refused:
+                if refused.reason is Reason.CONFLICT:
+                    await _ask(hub, database, ref)
+                raise
+            await _ask(hub, database, ref)
         except Refused as refused:
-            return _refused(refused)
-        await hub.write(lambda store: hub.names.registering.hurry(store, database, ref))
-        hub.worker.wake()
+            return refusal(refused)
         return RedirectResponse(f"{_PATH}/{database}/{ref}", 303)
 
     return decide
+
+
+async def _ask(hub: Any, database: str, ref: str) -> None:
+    """Have the order asked about, where it is open: also for a word that was there before, since
+    whoever wrote that may have come no further. Raises Refused."""
+    await hub.write(lambda store: hub.names.registering.hurry(store, database, ref))
+    hub.worker.wake()
 
 
 def _form(request: Request, body: bytes) -> tuple[dict[str, str], list[str]]:
@@ -108,8 +121,3 @@ def _form(request: Request, body: bytes) -> tuple[dict[str, str], list[str]]:
     except ValueError as error:
         raise Refused(Reason.UNREADABLE_BODY, "The form could not be read.") from error
     return dict(given), [value for name, value in given if name == "number"]
-
-
-def _refused(refused: Refused) -> Response:
-    status = {Reason.NOT_FOUND: 404, Reason.CONFLICT: 409, Reason.BODY_TOO_LARGE: 413}
-    return page("refused.html", status.get(refused.reason, 400), because=refused.because)

@@ -7,7 +7,12 @@ from alembic import op
 revision = "0007"
 down_revision = "0006"
 
-_INDEXES = (("state", "seq"), ("database", "state", "seq"), ("order_ref",))
+_INDEXES = (
+    ("state", "seq"),
+    ("database", "state", "seq"),
+    ("account_sid", "database", "state", "seq"),
+    ("order_ref",),
+)
 
 
 def upgrade() -> None:
