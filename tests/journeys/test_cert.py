@@ -167,8 +167,10 @@ def test_only_a_cas_certificate_and_key_certify(provider: Provider, tmp_path: Pa
     provider.key.write_bytes(own.key_pem)
     told = provider.delegate(key, chain, "+12155550010")
     assert (told.exit_code, "does not cover" in told.output) == (2, True)
-    told = provider.delegate(key, chain, "tomorrow")
-    assert (told.exit_code, "no number like" in told.output) == (2, True)
+    for wrong in ("tomorrow", "2155550001", "12155550001", "+999", "+1215555000", "2155550001/5",
+                  "+999/5", "+12155550001/x", "+12155550001/"):  # fmt: skip
+        told = provider.delegate(key, chain, wrong)
+        assert (told.exit_code, "no number like +12155550100" in told.output) == (2, True), wrong
     assert not chain.exists() and not key.exists()
     assert provider.delegate(key, chain, "+12155550001").exit_code == 0
     told = provider.delegate(key, chain, "+12155550001")
