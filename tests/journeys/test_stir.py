@@ -133,6 +133,28 @@ def test_the_commands_agree_with_openssl_and_need_no_hub(
     assert (unknown.exit_code, unknown.stdout.split()[0]) == (1, FAILED)
 
 
+def test_the_command_says_why_a_call_got_less_than_was_asked(customer: Customer) -> None:
+    def signed(orig: str, *more: str) -> tuple[str, str]:
+        call = ("sign", "--orig", orig, "--dest", CALLED, "--data", str(customer.data))
+        done = here(*call, *more)
+        assert done.exit_code == 0, done.output
+        return claims(done.stdout)["attest"], done.stderr
+
+    ten = customer.number.removeprefix("+1")
+    level, said = signed(ten, "--attest", "A")
+    assert (level, len(said.splitlines())) == ("C", 1)
+    assert said.startswith("attestation C: no-profile: ")
+    assert f"{ten} was signed as written, without a country code; give +1{ten}." in said
+    level, said = signed("+12125550100", "--attest", "B")
+    assert (level, len(said.splitlines())) == ("C", 1)
+    assert said.startswith("attestation C: no-profile: Nothing says who the business is")
+    assert signed(f"1{ten}", "--attest", "A") == ("A", "")
+    # What was given is what was asked, or nothing was.
+    assert signed(customer.number, "--attest", "A") == ("A", "")
+    assert signed(customer.number, "--attest", "B") == ("B", "")
+    assert signed(customer.number) == ("C", "")
+
+
 def test_a_call_is_traced_to_its_customer_and_its_passport_holds_by_hand(
     customer: Customer, tmp_path: Path
 ) -> None:

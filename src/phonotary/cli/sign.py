@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any, NoReturn
-from urllib.parse import urlencode
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn
+from urllib.parse import quote, urlencode
 
 import typer
 
 from phonotary import config, sids
 from phonotary.cli import running
 from phonotary.clock import Clock
+
+if TYPE_CHECKING:
+    import httpx
 
 ORIG = Annotated[str, typer.Option(help="The calling number.")]
 DEST = Annotated[list[str], typer.Option(help="A called number; may be given several times.")]
@@ -34,7 +37,7 @@ def sign(
 ) -> None:
     """Sign one call. The running sandbox decides the level; with --key it is yours."""
     if key is None:
-        typer.echo(_by_hub(data, orig, dest, attest, origid))
+        _by_hub(data, orig, dest, attest, origid)
         return
     if chain is None or x5u is None or attest is None:
         _fail("with --key give --chain, --x5u and --attest as well: nobody else decides the level.")
@@ -43,12 +46,30 @@ def sign(
 
 def _by_hub(
     data: Path | None, orig: str, dest: list[str], attest: str | None, origid: str | None
-) -> str:
+) -> None:
     asked = {"orig": orig, "dest": ",".join(dest), "attest": attest, "origid": origid}
-    return text_of(data, "/stir/v1/text/sign", asked)
+    answer = asked_of(data, "/stir/v1/text/sign", asked)
+    typer.echo(answer.text)
+    level = answer.headers.get("x-phonotary-attestation", "")
+    if attest is not None and level > attest:
+        typer.echo(_lowered(level, answer.headers["x-phonotary-reason"], orig), err=True)
 
 
-def text_of(data: Path | None, path: str, asked: dict[str, Any], body: str = "") -> str:
+def _lowered(level: str, reason: str, orig: str) -> str:
+    """Why the level is below what was asked; a number without its country code is the usual case,
+    for none is guessed (RFC 8224 section 8.3)."""
+    from phonotary import tn
+    from phonotary.shaken.attestation import TABLE
+
+    written, meant = tn.canonical(orig), tn.parse(orig)
+    if meant is not None and meant.e164 != f"+{written}":
+        said = f"{written} was signed as written, without a country code; give {meant.e164}."
+    else:
+        said = next((row.explanation for row in TABLE if row.name == reason), "")
+    return f"attestation {level}: {reason}: {said}"
+
+
+def asked_of(data: Path | None, path: str, asked: dict[str, Any], body: str = "") -> httpx.Response:
     """What the text door of the running sandbox answers; exit 1 with its sentence if it refuses."""
     import httpx
 
@@ -56,7 +77,8 @@ def text_of(data: Path | None, path: str, asked: dict[str, Any], body: str = "")
     found = running.find(directory)
     if found is None:
         _fail(f"no `phonotary up` runs on {directory}; start one, or give its --data.")
-    query = urlencode({name: value for name, value in asked.items() if value is not None})
+    # The door reads a plus sign as one, so a space is %20.
+    query = urlencode({k: v for k, v in asked.items() if v is not None}, quote_via=quote)
     answer = httpx.post(
         f"{found['http']}{path}?{query}",
         content=body.encode(),
@@ -68,7 +90,7 @@ def text_of(data: Path | None, path: str, asked: dict[str, Any], body: str = "")
         sentence = answer.headers.get("x-phonotary-refusal") or f"HTTP {answer.status_code}"
         typer.echo(f"phonotary: {sentence}", err=True)
         raise typer.Exit(1)
-    return answer.text
+    return answer
 
 
 def _by_key(

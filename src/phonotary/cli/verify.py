@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from phonotary.cli.inspect import IDENTITY, values
-from phonotary.cli.sign import DATA, DEST, ORIG, text_of
+from phonotary.cli.sign import DATA, DEST, ORIG, asked_of
 from phonotary.clock import Clock
 
 if TYPE_CHECKING:
@@ -43,7 +43,7 @@ def verify(
     identities = values(identity)
     if anchors is None:
         asked = {"orig": orig, "dest": ",".join(dest)}
-        line = text_of(data, "/stir/v1/text/verify", asked, "\n".join(identities))
+        line = asked_of(data, "/stir/v1/text/verify", asked, "\n".join(identities)).text
     else:
         from phonotary.shaken.verification import CallToVerify
 
