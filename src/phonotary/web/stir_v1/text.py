@@ -48,7 +48,7 @@ def signing(query: str, headers: Headers, body: bytes, caller: str, source: str)
         iat=_instant(asked, "iat"),
         attest=asked.get("attest"),
         origid=asked.get("origid"),
-        rcd=asked.get("rcd") == "1",
+        rcd=_yes(asked, "rcd"),
         crn=asked.get("crn"),
         door="text",
         source=source,
@@ -122,6 +122,14 @@ def _needed(asked: Mapping[str, str], name: str) -> str:
 
 def _numbers(asked: Mapping[str, str]) -> tuple[str, ...]:
     return tuple(_needed(asked, "dest").split(","))
+
+
+def _yes(asked: Mapping[str, str], name: str) -> bool:
+    """1 or 0: whoever writes ``yes`` would otherwise be told no without a word."""
+    written = asked.get(name, "0")
+    if written not in ("0", "1"):
+        raise Problem("SVC4005", name, "it is neither 1 nor 0")
+    return written == "1"
 
 
 def _instant(asked: Mapping[str, str], name: str) -> int | None:
