@@ -20,6 +20,7 @@ from phonotary.shaken.certificates import fingerprint, load_credential
 from phonotary.shaken.chains import validate
 from phonotary.shaken.laboratory.laboratory import ACME, STI_PA, Laboratory
 from phonotary.shaken.tn_auth_list import One, Range
+from tests.journeys.callers import here
 from tests.outbound import softhsm
 from tests.outbound.authority import serving
 from tests.rooms.shaken.laboratory_scenes import OWL
@@ -146,6 +147,57 @@ def test_a_provider_certifies_a_customer_for_its_own_numbers(
     assert found.not_after <= validate_end(provider.chain)
     told = provider.run("lint", str(chain), "--crl-url", provider.lab.sti_pa.crl_url)
     assert told.exit_code == 0, told.output
+
+
+def test_a_delegates_certificate_is_shown_with_its_numbers(
+    provider: Provider, tmp_path: Path
+) -> None:
+    provider.asked("obtain", "--spc", "709J", "--organisation", "Owl Telecom", "--delegate-ca")
+    key, chain = tmp_path / "customer.key", tmp_path / "customer.pem"
+    provider.delegate(key, chain, "+12155550100", "+12155550200/50")
+    shown = provider.run("show", str(chain))
+    assert shown.exit_code == 0, shown.output
+    assert "numbers      +12155550100, +12155550200/50\n" in shown.output
+    assert "SPC" not in shown.output
+    assert "SPC          709J\n" in provider.run("show", str(provider.chain)).output
+    checked = provider.run("lint", str(provider.chain), "--crl-url", provider.lab.sti_pa.crl_url)
+    assert (checked.exit_code, checked.output) == (0, "no errors\n")
+    refused = signed(key, chain)
+    assert isinstance(refused.exception, Refused)
+    assert "a delegate signs no shaken PASSporT" in refused.exception.because
+
+
+def signed(key: Path, chain: Path, *more: str, x5u: str = "https://owl.example/c.pem") -> Result:
+    call = ("sign", "--orig", "+12155550100", "--dest", "+12025550143", "--attest", "A")
+    return here(*call, "--key", str(key), "--chain", str(chain), "--x5u", x5u, *more)
+
+
+def test_a_call_is_signed_with_a_key_and_the_fingerprint_in_its_x5u(provider: Provider) -> None:
+    provider.obtained()
+    where = "https://owl.example/{fingerprint}.pem"
+    done = signed(provider.key, provider.chain, x5u=where)
+    assert done.exit_code == 0, done.output
+    served = where.format(fingerprint=fingerprint(provider.chain.read_bytes()))
+    assert f";info=<{served}>;" in done.stdout
+    refused = signed(provider.key, provider.chain, x5u="https://owl.example/{print}.pem")
+    assert isinstance(refused.exception, Refused)
+    assert "only {fingerprint} is filled in" in refused.exception.because
+
+
+@pytest.mark.parametrize(
+    ("option", "sentence"),
+    [
+        (("--attest", "Z"), "Invalid 'attest': it is none of A, B and C."),
+        (("--origid", "x"), "Invalid 'origid': it is not a UUID."),
+    ],
+)
+def test_a_value_that_cannot_be_signed_is_named(
+    provider: Provider, option: tuple[str, str], sentence: str
+) -> None:
+    provider.obtained()
+    refused = signed(provider.key, provider.chain, *option)
+    assert isinstance(refused.exception, Refused)
+    assert refused.exception.because == sentence
 
 
 def validate_end(chain: Path) -> int:

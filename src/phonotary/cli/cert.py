@@ -191,7 +191,7 @@ def show(
     told = {
         "subject": found.leaf.subject.rfc4514_string(),
         "issuer": found.leaf.issuer.rfc4514_string(),
-        "SPC": found.spc,
+        **found.authority,
         "serial": f"{found.leaf.serial_number:x}",
         "fingerprint": found.fingerprint,
         "not before": iso8601(found.begin),

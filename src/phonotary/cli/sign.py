@@ -32,7 +32,10 @@ def sign(
         typer.Option(help="Sign with this PEM file or pkcs11: URI, without asking a hub."),
     ] = None,
     chain: Annotated[Path | None, typer.Option(help="With --key: its certificate chain.")] = None,
-    x5u: Annotated[str | None, typer.Option(help="With --key: where the chain is served.")] = None,
+    x5u: Annotated[
+        str | None,
+        typer.Option(help="With --key: where the chain is served; {fingerprint} is filled in."),
+    ] = None,
     data: DATA = None,
 ) -> None:
     """Sign one call. The running sandbox decides the level; with --key it is yours."""
@@ -97,15 +100,21 @@ def _by_key(
     key: str, chain: Path, x5u: str, orig: str, dest: list[str], attest: str, origid: str
 ) -> str:
     from phonotary.cli.chain_file import content
+    from phonotary.errors import Refused
     from phonotary.outbound import keys
     from phonotary.shaken import certificates, identity_header, passport
-    from phonotary.shaken.signing import check_origid, check_time, signing_request
+    from phonotary.shaken.signing import InvalidClaim, check_origid, check_time, signing_request
 
-    credential = certificates.load_credential(content(chain), keys.key_from(key), x5u)
+    served = content(chain)
+    x5u = certificates.address(x5u, certificates.fingerprint(served))
+    credential = certificates.load_credential(served, keys.key_from(key), x5u)
     now = Clock.wall()
-    request = signing_request(caller_sid=None, orig=orig, dest=dest, iat=now, attest=attest)
-    check_origid(origid)
-    check_time(now, credential, now)
+    try:
+        request = signing_request(caller_sid=None, orig=orig, dest=dest, iat=now, attest=attest)
+        check_origid(origid)
+        check_time(now, credential, now)
+    except InvalidClaim as fault:
+        raise Refused(fault.reason, f"Invalid '{fault.parameter}': {fault.because}.") from None
     payload = passport.shaken_payload(attest, request.dest_tns, now, request.orig_tn, origid)
     return identity_header.emit(passport.sign(payload, credential.key, x5u), x5u)
 
