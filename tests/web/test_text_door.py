@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from urllib.parse import quote
 
@@ -199,6 +200,20 @@ def test_a_verdict_is_one_line_that_splits_at_spaces(ask: Ask, waits: bool) -> N
     assert (call.orig, call.dest, call.time) == ("12155551212", ("12355551212",), NOW)
     assert call.identities == (IDENTITY,)
     assert (door, source) == ("text", "192.0.2.1")
+
+
+def test_the_verified_name_and_reason_travel_beside_the_line(ask: Ask) -> None:
+    said = {"rcd": {"nam": "Caf\u00e9 \r\n Owl", "icn": "https://owl.example/l"}, "crn": "Hello"}
+    passed = replace(PASSED, rcd=said)
+    answer = ask(f"{TEXT_VERIFY}?{NUMBERS}", Services(verdict=passed), identity=IDENTITY)
+    assert answer.body == f"TN-Validation-Passed A - - {ORIGID}".encode()
+    assert json.loads(answer.headers["x-phonotary-rcd"]) == {
+        "nam": "Caf\u00e9 \r\n Owl",
+        "crn": "Hello",
+    }
+    for verdict in (PASSED, failed("signature"), replace(PASSED, rcd={"rcd": {"nam": "x" * 5000}})):
+        answer = ask(f"{TEXT_VERIFY}?{NUMBERS}", Services(verdict=verdict), identity=IDENTITY)
+        assert "x-phonotary-rcd" not in answer.headers
 
 
 def test_a_failed_verdict_has_its_code_its_case_and_a_sentence(ask: Ask) -> None:

@@ -36,21 +36,33 @@ def sign(
         str | None,
         typer.Option(help="With --key: where the chain is served; {fingerprint} is filled in."),
     ] = None,
+    rcd: Annotated[
+        bool, typer.Option("--rcd", help="With an A, the approved name and logo as well.")
+    ] = False,
+    crn: Annotated[str | None, typer.Option(help="With an A, the reason for the call.")] = None,
     data: DATA = None,
 ) -> None:
     """Sign one call. The running sandbox decides the level; with --key it is yours."""
     if key is None:
-        _by_hub(data, orig, dest, attest, origid)
+        _by_hub(
+            data, orig, dest, attest, {"origid": origid, "rcd": "1" if rcd else None, "crn": crn}
+        )
         return
+    if rcd or crn is not None:
+        _fail("--rcd and --crn are a hub's: with --key nobody knows which name was approved.")
     if chain is None or x5u is None or attest is None:
         _fail("with --key give --chain, --x5u and --attest as well: nobody else decides the level.")
     typer.echo(_by_key(key, chain, x5u, orig, dest, attest, origid or sids.uuid()))
 
 
 def _by_hub(
-    data: Path | None, orig: str, dest: list[str], attest: str | None, origid: str | None
+    data: Path | None,
+    orig: str,
+    dest: list[str],
+    attest: str | None,
+    more: dict[str, str | None],
 ) -> None:
-    asked = {"orig": orig, "dest": ",".join(dest), "attest": attest, "origid": origid}
+    asked = {"orig": orig, "dest": ",".join(dest), "attest": attest, **more}
     answer = asked_of(data, "/stir/v1/text/sign", asked)
     typer.echo(answer.text)
     level = answer.headers.get("x-phonotary-attestation", "")
