@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import os
+import re
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -19,7 +22,9 @@ from phonotary.shaken import issuing
 from phonotary.shaken.certificates import fingerprint, load_credential
 from phonotary.shaken.chains import validate
 from phonotary.shaken.laboratory.laboratory import ACME, STI_PA, Laboratory
+from phonotary.shaken.replays import Replays
 from phonotary.shaken.tn_auth_list import One, Range
+from phonotary.shaken.verification import CallToVerify, Pending, Rules, begin, conclude
 from tests.journeys.callers import here
 from tests.outbound import softhsm
 from tests.outbound.authority import serving
@@ -165,6 +170,27 @@ def test_a_delegates_certificate_is_shown_with_its_numbers(
     refused = signed(key, chain)
     assert isinstance(refused.exception, Refused)
     assert "a delegate signs no shaken PASSporT" in refused.exception.because
+
+
+def test_a_delegate_signs_its_name_as_the_documentation_has_it(
+    provider: Provider, tmp_path: Path
+) -> None:
+    provider.asked("obtain", "--spc", "709J", "--organisation", "Owl Telecom", "--delegate-ca")
+    key, chain = tmp_path / "customer.key", tmp_path / "customer.pem"
+    provider.delegate(key, chain, "+12155550100", "+12155550200/50")
+    page = (Path(__file__).parents[2] / "docs/stir.md").read_text("utf-8")
+    (program,) = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
+    ran = subprocess.run(
+        [sys.executable, "-c", program], cwd=tmp_path, capture_output=True, text=True, check=True
+    )
+    identity, now, rules = ran.stdout.strip(), Clock.wall(), Rules()
+    pending = begin(CallToVerify("+12155550100", ("+12025550143",), now, (identity,)), now, rules)
+    assert isinstance(pending, Pending)
+    believed = validate(chain.read_bytes(), provider.lab.trust(now), now)
+    known = dict.fromkeys(pending.urls, believed)
+    (each,) = conclude(pending, known, now, rules, Replays()).each
+    assert (each.ppt, each.passed, each.desc) == ("rcd", True, "")
+    assert each.rcd == {"rcd": {"nam": "A customer"}, "crn": "Your parcel is here"}
 
 
 def signed(key: Path, chain: Path, *more: str, x5u: str = "https://owl.example/c.pem") -> Result:
