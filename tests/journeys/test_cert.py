@@ -293,6 +293,14 @@ def test_another_providers_code_is_refused(provider: Provider) -> None:
     assert not provider.chain.exists()
 
 
+@pytest.mark.parametrize("code", ["70-9J", "709j", "70/9", ""])
+def test_a_code_that_is_none_is_told_before_anybody_is_asked(provider: Provider, code: str) -> None:
+    told = provider.asked("obtain", "--spc", code, "--organisation", "Owl Telecom")
+    assert told.exit_code == 2
+    assert f"{code} is no service provider code like 709J" in told.output
+    assert not provider.key.exists()
+
+
 def test_renewal_waits_for_two_thirds_of_the_life(provider: Provider) -> None:
     provider.obtained()
     before = provider.chain.read_bytes()
