@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -41,6 +42,12 @@ def test_a_renewed_pair_is_taken_and_the_old_chain_is_still_served(owl: OnDisk) 
     assert chains.keys() == {f"{old}.pem", f"{owl.fingerprint}.pem"}
     assert chains[f"{owl.fingerprint}.pem"] == owl.chain.read_bytes()
     assert not held.look()
+
+
+def test_an_address_that_no_verifier_takes_is_told_at_the_start(owl: OnDisk) -> None:
+    files = replace(owl.files, x5u="https://certs.example/{serial}.pem")
+    with pytest.raises(Refused, match="is filled in"):
+        Credentials([files], lambda sid: None, lambda: NOW, {})
 
 
 def test_half_of_a_new_pair_is_not_taken_until_its_other_half_is_there(owl: OnDisk) -> None:

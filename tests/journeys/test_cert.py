@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import os
+import re
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -20,7 +23,10 @@ from phonotary.shaken.certificates import fingerprint, load_credential
 from phonotary.shaken.chains import validate
 from phonotary.shaken.issuing import Certified
 from phonotary.shaken.laboratory.laboratory import ACME, STI_PA, Laboratory
+from phonotary.shaken.replays import Replays
 from phonotary.shaken.tn_auth_list import Entry, One, Range, Spc
+from phonotary.shaken.verification import CallToVerify, Pending, Rules, begin, conclude
+from tests.journeys.callers import here
 from tests.outbound import softhsm
 from tests.outbound.authority import serving
 from tests.rooms.shaken.laboratory_scenes import OWL
@@ -150,6 +156,78 @@ def test_a_provider_certifies_a_customer_for_its_own_numbers(
     assert told.exit_code == 0, told.output
 
 
+def test_a_delegates_certificate_is_shown_with_its_numbers(
+    provider: Provider, tmp_path: Path
+) -> None:
+    provider.asked("obtain", "--spc", "709J", "--organisation", "Owl Telecom", "--delegate-ca")
+    key, chain = tmp_path / "customer.key", tmp_path / "customer.pem"
+    provider.delegate(key, chain, "+12155550100", "+12155550200/50")
+    shown = provider.run("show", str(chain))
+    assert shown.exit_code == 0, shown.output
+    assert "numbers      +12155550100, +12155550200/50\n" in shown.output
+    assert "SPC" not in shown.output
+    assert "SPC          709J\n" in provider.run("show", str(provider.chain)).output
+    checked = provider.run("lint", str(provider.chain), "--crl-url", provider.lab.sti_pa.crl_url)
+    assert (checked.exit_code, checked.output) == (0, "no errors\n")
+    refused = signed(key, chain)
+    assert isinstance(refused.exception, Refused)
+    assert "a delegate signs no shaken PASSporT" in refused.exception.because
+
+
+def test_a_delegate_signs_its_name_as_the_documentation_has_it(
+    provider: Provider, tmp_path: Path
+) -> None:
+    provider.asked("obtain", "--spc", "709J", "--organisation", "Owl Telecom", "--delegate-ca")
+    key, chain = tmp_path / "customer.key", tmp_path / "customer.pem"
+    provider.delegate(key, chain, "+12155550100", "+12155550200/50")
+    page = (Path(__file__).parents[2] / "docs/stir.md").read_text("utf-8")
+    (program,) = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
+    ran = subprocess.run(
+        [sys.executable, "-c", program], cwd=tmp_path, capture_output=True, text=True, check=True
+    )
+    identity, now, rules = ran.stdout.strip(), Clock.wall(), Rules()
+    pending = begin(CallToVerify("+12155550100", ("+12025550143",), now, (identity,)), now, rules)
+    assert isinstance(pending, Pending)
+    believed = validate(chain.read_bytes(), provider.lab.trust(now), now)
+    known = dict.fromkeys(pending.urls, believed)
+    (each,) = conclude(pending, known, now, rules, Replays()).each
+    assert (each.ppt, each.passed, each.desc) == ("rcd", True, "")
+    assert each.rcd == {"rcd": {"nam": "A customer"}, "crn": "Your parcel is here"}
+
+
+def signed(key: Path, chain: Path, *more: str, x5u: str = "https://owl.example/c.pem") -> Result:
+    call = ("sign", "--orig", "+12155550100", "--dest", "+12025550143", "--attest", "A")
+    return here(*call, "--key", str(key), "--chain", str(chain), "--x5u", x5u, *more)
+
+
+def test_a_call_is_signed_with_a_key_and_the_fingerprint_in_its_x5u(provider: Provider) -> None:
+    provider.obtained()
+    where = "https://owl.example/{fingerprint}.pem"
+    done = signed(provider.key, provider.chain, x5u=where)
+    assert done.exit_code == 0, done.output
+    served = where.format(fingerprint=fingerprint(provider.chain.read_bytes()))
+    assert f";info=<{served}>;" in done.stdout
+    refused = signed(provider.key, provider.chain, x5u="https://owl.example/{print}.pem")
+    assert isinstance(refused.exception, Refused)
+    assert "only {fingerprint} is filled in" in refused.exception.because
+
+
+@pytest.mark.parametrize(
+    ("option", "sentence"),
+    [
+        (("--attest", "Z"), "Invalid 'attest': it is none of A, B and C."),
+        (("--origid", "x"), "Invalid 'origid': it is not a UUID."),
+    ],
+)
+def test_a_value_that_cannot_be_signed_is_named(
+    provider: Provider, option: tuple[str, str], sentence: str
+) -> None:
+    provider.obtained()
+    refused = signed(provider.key, provider.chain, *option)
+    assert isinstance(refused.exception, Refused)
+    assert refused.exception.because == sentence
+
+
 def validate_end(chain: Path) -> int:
     leaf = x509.load_pem_x509_certificates(chain.read_bytes())[0]
     return int(leaf.not_valid_after_utc.timestamp())
@@ -169,8 +247,10 @@ def test_only_a_cas_certificate_and_key_certify(provider: Provider, tmp_path: Pa
     provider.key.write_bytes(own.key_pem)
     told = provider.delegate(key, chain, "+12155550010")
     assert (told.exit_code, "does not cover" in told.output) == (2, True)
-    told = provider.delegate(key, chain, "tomorrow")
-    assert (told.exit_code, "no number like" in told.output) == (2, True)
+    for wrong in ("tomorrow", "2155550001", "12155550001", "+999", "+1215555000", "2155550001/5",
+                  "+999/5", "+12155550001/x", "+12155550001/"):  # fmt: skip
+        told = provider.delegate(key, chain, wrong)
+        assert (told.exit_code, "no number like +12155550100" in told.output) == (2, True), wrong
     assert not chain.exists() and not key.exists()
     assert provider.delegate(key, chain, "+12155550001").exit_code == 0
     told = provider.delegate(key, chain, "+12155550001")
@@ -267,6 +347,14 @@ def test_another_providers_code_is_refused(provider: Provider) -> None:
     assert isinstance(told.exception, Refused)
     assert "does not speak for provider 818H" in told.exception.because
     assert not provider.chain.exists()
+
+
+@pytest.mark.parametrize("code", ["70-9J", "709j", "70/9", ""])
+def test_a_code_that_is_none_is_told_before_anybody_is_asked(provider: Provider, code: str) -> None:
+    told = provider.asked("obtain", "--spc", code, "--organisation", "Owl Telecom")
+    assert told.exit_code == 2
+    assert f"{code} is no service provider code like 709J" in told.output
+    assert not provider.key.exists()
 
 
 def test_renewal_waits_for_two_thirds_of_the_life(provider: Provider) -> None:

@@ -21,7 +21,7 @@ from phonotary.bootstrap.evidence import evidence, minute_of
 from phonotary.cli import audit
 from phonotary.cli.evidence import evidence as evidence_command
 from phonotary.clock import iso8601
-from phonotary.errors import Reason
+from phonotary.errors import Reason, Refused
 from phonotary.shaken import attestation
 from phonotary.shaken.ledger import Entry
 from phonotary.storage import migrate
@@ -308,6 +308,13 @@ def test_each_identity_of_a_verified_call_is_taken_apart(own_hub: Hub) -> None:
 def test_a_question_that_is_none_is_refused(hub: Hub, question: dict[str, Any]) -> None:
     with refused(Reason.INVALID_PARAMETER):
         hub.ask(**question)
+
+
+def test_an_origid_that_is_no_uuid_is_told_so_where_no_call_has_it(hub: Hub) -> None:
+    with pytest.raises(Refused, match="no such call; nope is no UUID"):
+        hub.ask(origid="nope")
+    with pytest.raises(Refused, match=r"no such call$"):
+        hub.ask(origid="00000000-0000-4000-8000-00000000dead")
 
 
 def test_the_proof_is_the_rows_hash_and_whether_its_chain_checks(own_hub: Hub) -> None:

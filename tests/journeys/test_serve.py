@@ -14,9 +14,12 @@ from pathlib import Path
 
 import httpx
 import pytest
+from typer.testing import Result
 
+from phonotary.errors import Refused
 from phonotary.shaken import certificates
 from phonotary.storage import migrate
+from tests.journeys.callers import here
 from tests.simulators import hub as hubs
 
 
@@ -164,6 +167,42 @@ def test_a_wrong_setting_is_named_in_one_sentence(
     assert refused.returncode == 2
     assert sentence in refused.stderr
     assert "Traceback" not in refused.stderr
+
+
+@pytest.mark.parametrize(
+    ("file", "sentence"),
+    [
+        ("nowhere.toml", "nowhere.toml cannot be used: No such file or directory"),
+        ("", "cannot be used: Is a directory"),
+        ("latin.toml", "latin.toml is not TOML: "),
+        ("words.toml", "words.toml is not TOML: "),
+    ],
+)
+def test_a_file_that_cannot_be_read_is_one_sentence(
+    tmp_path: Path, file: str, sentence: str
+) -> None:
+    (tmp_path / "latin.toml").write_bytes(b"host = '\xff'")
+    (tmp_path / "words.toml").write_text("not toml")
+    refused = here("migrate", "--config-file", str(tmp_path / file))
+    assert refused.exit_code == 2
+    assert sentence in refused.stderr
+    assert ("[Errno" in refused.stderr, len(refused.stderr.splitlines())) == (False, 1)
+
+
+def test_a_number_that_is_held_is_told_with_its_holder(tmp_path: Path) -> None:
+    file = tmp_path / "phonotary.toml"
+    file.write_text(f'database_url = "sqlite:///{tmp_path / "a.db"}"\n')
+
+    def run(*arguments: str) -> Result:
+        return here(*arguments, "--config-file", str(file))
+
+    owl, elk = (run("account", name).stdout.partition("=")[2].split()[0] for name in ("Owl", "Elk"))
+    assert run("number", owl, "+14155550100").exit_code == 0
+    for account in (owl, elk):
+        told = run("number", account, "+14155550101", "+1 415 555 0100")
+        assert isinstance(told.exception, Refused)
+        assert told.exception.because == f"Account {owl} holds +14155550100 already"
+    assert run("number", elk, "+14155550101").exit_code == 0
 
 
 def test_a_service_does_not_open_what_a_sandbox_made(tmp_path: Path) -> None:

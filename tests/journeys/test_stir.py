@@ -20,6 +20,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
 from cryptography.hazmat.primitives.hashes import SHA256
 
+from phonotary import shaken
 from phonotary.shaken import issuing
 from tests.compat.office import SHAKEN, Office, sid_of
 from tests.journeys import sandbox
@@ -131,6 +132,69 @@ def test_the_commands_agree_with_openssl_and_need_no_hub(
     anchored = ("verify", "--orig", customer.number, "--anchors", str(stranger), "--dest", CALLED)
     unknown = here(*anchored, "--chain", str(chain), stdin=identity)
     assert (unknown.exit_code, unknown.stdout.split()[0]) == (1, FAILED)
+
+
+def test_the_command_says_why_a_call_got_less_than_was_asked(customer: Customer) -> None:
+    def signed(orig: str, *more: str) -> tuple[str, str]:
+        call = ("sign", "--orig", orig, "--dest", CALLED, "--data", str(customer.data))
+        done = here(*call, *more)
+        assert done.exit_code == 0, done.output
+        return claims(done.stdout)["attest"], done.stderr
+
+    ten = customer.number.removeprefix("+1")
+    level, said = signed(ten, "--attest", "A")
+    assert (level, len(said.splitlines())) == ("C", 1)
+    assert said.startswith("attestation C: no-profile: ")
+    assert f"{ten} was signed as written, without a country code; give +1{ten}." in said
+    level, said = signed("+12125550100", "--attest", "B")
+    assert (level, len(said.splitlines())) == ("C", 1)
+    assert said.startswith("attestation C: no-profile: Nothing says who the business is")
+    assert signed(f"1{ten}", "--attest", "A") == ("A", "")
+    # What was given is what was asked, or nothing was.
+    assert signed(customer.number, "--attest", "A") == ("A", "")
+    assert signed(customer.number, "--attest", "B") == ("B", "")
+    assert signed(customer.number) == ("C", "")
+
+
+def test_the_commands_sign_and_show_who_calls_and_why(customer: Customer, tmp_path: Path) -> None:
+    call = ("--orig", customer.number, "--dest", CALLED)
+    hub = ("--data", str(customer.data))
+
+    def verified(identity: str, *how: str) -> list[str]:
+        done = here("verify", *call, *how, stdin=identity)
+        assert done.exit_code == 0, done.output
+        return done.stdout.splitlines()[1:]
+
+    sign = ("sign", *call, *hub, "--attest", "A")
+    plain, rich = here(*sign), here(*sign, "--rcd", "--crn", "Your parcel is here")
+    said = claims(rich.stdout)
+    assert said["crn"] == "Your parcel is here"
+    shown = [f'name "{said["rcd"]["nam"]}", reason "Your parcel is here"']
+    assert verified(rich.stdout, *hub) == shown
+    root, chain = customer.fetched(tmp_path, rich.stdout)
+    assert verified(rich.stdout, "--anchors", str(root), "--chain", str(chain)) == shown
+    assert verified(plain.stdout, *hub) == []
+    named = here(*sign, "--rcd")
+    assert verified(named.stdout, *hub) == [f'name "{said["rcd"]["nam"]}"']
+    alone = here(*sign, "--key", "key.pem", "--chain", "c", "--x5u", "https://c", "--rcd")
+    assert (alone.exit_code, "--rcd and --crn are a hub's" in alone.output) == (2, True)
+
+
+def test_a_strangers_name_moves_no_cursor(tmp_path: Path) -> None:
+    now, x5u = int(time.time()), "https://owl.example/c.pem"
+    issued = shaken.sandbox_certificates(now, "709J", "Owl Telecom")
+    credential = shaken.load_credential(issued.chain_pem, issued.key_pem, x5u)
+    told = shaken.shaken_payload(
+        "A", [CALLED[1:]], now, "12155550100", "de305d54-75b4-431b-adb2-eb6b9e546014"
+    )
+    told = shaken.payload({**json.loads(told), "rcd": {"nam": "\x1b[2JBank\n\u202eof\x9b1A"}})
+    identity = shaken.emit(shaken.sign(told, credential.key, x5u), x5u)
+    root, chain = tmp_path / "root.pem", tmp_path / "chain.pem"
+    root.write_bytes(issued.root_pem)
+    chain.write_bytes(issued.chain_pem)
+    how = ("--anchors", str(root), "--chain", str(chain))
+    done = here("verify", "--orig", "+12155550100", "--dest", CALLED, *how, stdin=identity)
+    assert done.stdout.splitlines()[1:] == ['name "[2JBankof1A"']
 
 
 def test_a_call_is_traced_to_its_customer_and_its_passport_holds_by_hand(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from urllib.parse import quote
 
@@ -89,6 +90,13 @@ def test_a_plus_sign_stays_one_and_several_may_be_called(ask: Ask) -> None:
     assert (call.iat, call.rcd, call.crn) == (NOW, True, "Your parcel")
 
 
+@pytest.mark.parametrize(("written", "wanted"), [("0", False), ("1", True)])
+def test_rich_call_data_is_asked_for_by_1_and_0(ask: Ask, written: str, wanted: bool) -> None:
+    services = Services()
+    assert ask(f"{TEXT_SIGN}?{NUMBERS}&rcd={written}", services).status == 200
+    assert [call.rcd for call in services.to_sign] == [wanted]
+
+
 def test_a_form_in_the_body_is_read_like_the_query(ask: Ask) -> None:
     services = Services()
     form = {"content_type": "application/x-www-form-urlencoded"}
@@ -113,6 +121,9 @@ def test_a_form_in_the_body_is_read_like_the_query(ask: Ask) -> None:
         ("orig=1&dest=2&attest=X", "Invalid 'attest' parameter value: it is none of"),
         ("orig=1&dest=2,", "Invalid 'dest' parameter value: "),
         ("orig=1&dest=2&origid=x", "Invalid 'origid' parameter value: it is not a UUID."),
+        ("orig=1&dest=2&rcd=yes", "Invalid 'rcd' parameter value: it is neither 1 nor 0."),
+        ("orig=1&dest=2&rcd=true", "Invalid 'rcd' parameter value: it is neither 1 nor 0."),
+        ("orig=1&dest=2&rcd=", "Invalid 'rcd' parameter value: it is neither 1 nor 0."),
         ("orig=1&dest=2&iat=now", "Invalid 'iat' parameter value: it is not a number"),
         ("orig=1&dest=2&iat=%C2%B2", "Invalid 'iat' parameter value: it is not a number"),
         (f"orig=1&dest=2&iat={NOW + 99}", "Invalid 'iat' parameter value: it is more"),
@@ -189,6 +200,20 @@ def test_a_verdict_is_one_line_that_splits_at_spaces(ask: Ask, waits: bool) -> N
     assert (call.orig, call.dest, call.time) == ("12155551212", ("12355551212",), NOW)
     assert call.identities == (IDENTITY,)
     assert (door, source) == ("text", "192.0.2.1")
+
+
+def test_the_verified_name_and_reason_travel_beside_the_line(ask: Ask) -> None:
+    said = {"rcd": {"nam": "Caf\u00e9 \r\n Owl", "icn": "https://owl.example/l"}, "crn": "Hello"}
+    passed = replace(PASSED, rcd=said)
+    answer = ask(f"{TEXT_VERIFY}?{NUMBERS}", Services(verdict=passed), identity=IDENTITY)
+    assert answer.body == f"TN-Validation-Passed A - - {ORIGID}".encode()
+    assert json.loads(answer.headers["x-phonotary-rcd"]) == {
+        "nam": "Caf\u00e9 \r\n Owl",
+        "crn": "Hello",
+    }
+    for verdict in (PASSED, failed("signature"), replace(PASSED, rcd={"rcd": {"nam": "x" * 5000}})):
+        answer = ask(f"{TEXT_VERIFY}?{NUMBERS}", Services(verdict=verdict), identity=IDENTITY)
+        assert "x-phonotary-rcd" not in answer.headers
 
 
 def test_a_failed_verdict_has_its_code_its_case_and_a_sentence(ask: Ask) -> None:

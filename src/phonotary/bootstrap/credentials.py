@@ -140,8 +140,7 @@ class _Pair:
 
     def _read(self) -> tuple[SigningCredential, bytes]:
         chain = pem(self.files.chain)
-        print_ = certificates.fingerprint(chain)
-        x5u = self.files.x5u.replace("{fingerprint}", print_)
+        x5u = certificates.address(self.files.x5u, certificates.fingerprint(chain))
         return certificates.load_credential(chain, keys.key_from(self.files.key), x5u), chain
 
     def _publish(self, credential: SigningCredential, chain: bytes) -> None:

@@ -19,6 +19,7 @@ from phonotary.clock import Instant, iso8601
 from phonotary.errors import Reason, Refused
 from phonotary.shaken import attestation, identity_header, passport
 from phonotary.shaken.ledger import Call, Row, identity_of, read
+from phonotary.shaken.origids import UUID
 from phonotary.storage import ledger_kept, migrate
 from phonotary.storage.database import Database
 from phonotary.storage.ledger_table import Certificate
@@ -56,7 +57,7 @@ def evidence(
     def collected(store: SqlStore) -> dict[str, Any]:
         asked = _asked(store, origid, number, minute, limit)
         if not asked.rows:
-            raise Refused(Reason.NOT_FOUND, "The ledger holds no such call")
+            raise Refused(Reason.NOT_FOUND, f"The ledger holds no such call{_no_uuid(origid)}")
         return {"total": asked.total, **_Bundle(store, unmasked).of(asked.rows)}
 
     found = database.read(collected)
@@ -68,6 +69,13 @@ def evidence(
         each["proof"]["chain_checks"] = sound[each["proof"]["chain"]]
     asked = {"origid": origid, "number": number, "minute": iso8601(minute) if minute else None}
     return {"asked": asked, "made_at": iso8601(now), **found}
+
+
+def _no_uuid(origid: str | None) -> str:
+    """Others sign whatever origid they like, so it is looked for all the same."""
+    if origid is None or UUID.fullmatch(origid):
+        return ""
+    return f"; {origid} is no UUID, which every origid that is signed here is (RFC 8588)"
 
 
 def minute_of(text: str) -> Instant:

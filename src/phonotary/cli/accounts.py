@@ -57,12 +57,26 @@ def number(
     def work(store: SqlStore) -> list[Number]:
         owner = store.owner_of(sid) or _none_such(sid)
         now, party = Clock().now(), Party(sid, owner)
+        for one in numbers:
+            _require_free(store, one)
         return [buy(store, party, now, phone_number=one) for one in numbers]
 
     with _writing(config_file) as write:
         granted = write(work)
     for each in granted:
         typer.echo(f"{each.phone_number} {each.sid}")
+
+
+def _require_free(store: SqlStore, number: str) -> None:
+    """The operator, unlike a customer who asks for a number, may know who holds it."""
+    from phonotary import tn
+    from phonotary.errors import Reason, Refused
+
+    parsed = tn.parse(number)
+    held = parsed and store.numbers.first(phone_number=parsed.e164)
+    if held:
+        because = f"Account {held.account_sid} holds {held.phone_number} already"
+        raise Refused(Reason.NUMBER_NOT_AVAILABLE, because)
 
 
 def _set_status(config_file: Path | None, sid: str, status: str) -> None:

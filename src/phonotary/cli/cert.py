@@ -7,6 +7,7 @@ Exit 0 means done, 1 that an authority or a rule said no, 2 that the command was
 from __future__ import annotations
 
 import os
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
     from phonotary.shaken.laboratory.profiles import Profile
 
 DUE = 3
+# The STI-PA's paths hold the code, so that one of another form is told as a page there is not.
+_SPC = re.compile(r"[0-9A-Z]{1,16}")
 
 cert_app = typer.Typer(
     help="Obtain, renew, check and show the certificate that signs calls.", no_args_is_help=True
@@ -91,6 +94,8 @@ def obtain(
     agree_terms: AGREE = False,
 ) -> None:
     """Get the first certificate: a key, a token from the STI-PA, an order at the STI-CA."""
+    if not _SPC.fullmatch(spc):
+        fail(f"{spc} is no service provider code like 709J: 1 to 16 of the characters 0-9 and A-Z.")
     if chain.exists():
         fail(f"{chain} is there already; use cert renew, or name another file.")
     authorities = _authorities(
@@ -191,7 +196,7 @@ def show(
     told = {
         "subject": found.leaf.subject.rfc4514_string(),
         "issuer": found.leaf.issuer.rfc4514_string(),
-        "SPC": found.spc,
+        **found.authority,
         "serial": f"{found.leaf.serial_number:x}",
         "fingerprint": found.fingerprint,
         "not before": iso8601(found.begin),

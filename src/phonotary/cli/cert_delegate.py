@@ -90,11 +90,18 @@ def _require_certifies(above: Chain, entries: Sequence[Entry], now: Instant) -> 
 
 
 def _entry(written: str) -> Entry:
+    """The number or block as a certificate holds it. Only whole E.164 will do: one for ten digits
+    holds for no call signed with a country code (RFC 8224 section 8.3)."""
+    from phonotary import tn
     from phonotary.errors import Refused
     from phonotary.shaken import tn_auth_list
 
-    first, many, count = written.removeprefix("+").partition("/")
+    plus, many, count = written.partition("/")
+    found = tn.parse(plus)
+    first = tn.canonical(plus)
     try:
+        if found is None or found.e164 != plus:
+            raise ValueError
         entry = tn_auth_list.Range(first, int(count)) if many else tn_auth_list.One(first)
         tn_auth_list.encode([entry])
     except (Refused, ValueError):

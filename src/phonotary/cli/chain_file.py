@@ -74,6 +74,24 @@ class Chain:
         fail("the certificate does not speak for exactly one service provider code.")
 
     @property
+    def authority(self) -> dict[str, str]:
+        """For whom the leaf speaks, for people: its provider codes as ``SPC``, a delegate's
+        numbers as ``numbers``, in the writing that cert delegate takes."""
+        from phonotary.shaken.tn_auth_list import One, Range, Spc
+
+        codes, numbers = [], []
+        for entry in self.scope:
+            match entry:
+                case Spc(code):
+                    codes.append(code)
+                case Range(start, count):
+                    numbers.append(f"+{start}/{count}")
+                case One(tn):
+                    numbers.append(f"+{tn}" if tn.isdecimal() else tn)
+        told = {"SPC": ", ".join(codes), "numbers": ", ".join(numbers)}
+        return {name: value for name, value in told.items() if value}
+
+    @property
     def is_ca(self) -> bool:
         from cryptography import x509
 

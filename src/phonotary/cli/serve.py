@@ -48,7 +48,11 @@ def settings_of(file: Path | None) -> Settings:
         settings = service.service(file)
         default_data_directory().mkdir(mode=0o700, parents=True, exist_ok=True)
         return settings
-    except (OSError, tomllib.TOMLDecodeError, ValueError) as error:
+    except OSError as error:
+        fail(f"{error.filename} cannot be used: {error.strerror}")
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        fail(f"{file} is not TOML: {error}")
+    except ValueError as error:
         fail(str(error))
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -10,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from phonotary.cli.inspect import IDENTITY, values
-from phonotary.cli.sign import DATA, DEST, ORIG, text_of
+from phonotary.cli.sign import DATA, DEST, ORIG, asked_of
 from phonotary.clock import Clock
 
 if TYPE_CHECKING:
@@ -37,32 +38,50 @@ def verify(
 ) -> None:
     """Verify one call as the running sandbox does, or by roots of your own.
 
-    Prints verstat, attest, SIP code, case, origid and a sentence. Exit 0 only for
-    TN-Validation-Passed.
+    Prints verstat, attest, SIP code, case, origid and a sentence; on a second line the verified
+    name and reason of a call that has them. Exit 0 only for TN-Validation-Passed.
     """
     identities = values(identity)
     if anchors is None:
         asked = {"orig": orig, "dest": ",".join(dest)}
-        line = text_of(data, "/stir/v1/text/verify", asked, "\n".join(identities))
+        answer = asked_of(data, "/stir/v1/text/verify", asked, "\n".join(identities))
+        line, shown = answer.text, json.loads(answer.headers.get("x-phonotary-rcd", "{}"))
     else:
         from phonotary.shaken.verification import CallToVerify
 
         call = CallToVerify(orig, tuple(dest), None, identities)
-        line = _by_roots(call, anchors, chain, frozenset(lab or ()))
+        from phonotary.web.stir_v1 import text
+
+        verdict = _by_roots(call, anchors, chain, frozenset(lab or ()))
+        line, shown = text.verified(verdict).decode(), text.shown(verdict)
     typer.echo(line)
+    if shown:
+        typer.echo(_rich(shown))
     if not line.startswith("TN-Validation-Passed "):
         raise typer.Exit(1)
 
 
-def _by_roots(call: CallToVerify, anchors: Path, chain: Path | None, lab: frozenset[str]) -> str:
+def _rich(shown: dict[str, str]) -> str:
+    """``name "…", reason "…"``. Strangers chose the words, so what would move a terminal's cursor
+    is left out."""
+    words = {"nam": "name", "crn": "reason"}
+    return ", ".join(
+        f'{word} "{"".join(c for c in shown[claim] if c.isprintable())}"'
+        for claim, word in words.items()
+        if claim in shown
+    )
+
+
+def _by_roots(
+    call: CallToVerify, anchors: Path, chain: Path | None, lab: frozenset[str]
+) -> Verdict:
     from phonotary.bootstrap.trusting import certificates_in
     from phonotary.shaken.trust import Trust
-    from phonotary.web.stir_v1.text import verified
 
     trust = Trust(certificates_in(anchors))
     if chain is None:
-        return verified(asyncio.run(_fetched(call, trust, lab))).decode()
-    return verified(_with_chain(call, chain, trust)).decode()
+        return asyncio.run(_fetched(call, trust, lab))
+    return _with_chain(call, chain, trust)
 
 
 def _with_chain(call: CallToVerify, chain: Path, trust: Trust) -> Verdict:

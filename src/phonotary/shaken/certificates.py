@@ -87,6 +87,17 @@ def fingerprint(chain_pem: bytes) -> str:
     return _leaf(chain_pem).fingerprint(SHA256()).hex()
 
 
+def address(x5u: str, print_: str) -> str:
+    """Where a chain is served: ``x5u`` with the chain's :func:`fingerprint` in the place of
+    ``{fingerprint}``. Raises Refused (INVALID_PARAMETER) for any other brace, which is in no URI
+    (RFC 3986 section 2) and makes verifiers refuse the call."""
+    filled = x5u.replace("{fingerprint}", print_)
+    if "{" in filled or "}" in filled:
+        because = f"The x5u {x5u} holds a brace; only {{fingerprint}} is filled in."
+        raise Refused(Reason.INVALID_PARAMETER, because)
+    return filled
+
+
 def load_credential(chain_pem: bytes, key: bytes | SigningKey, x5u: str) -> SigningCredential:
     """The credential, once the key and the leaf are shown to belong together.
 
@@ -139,9 +150,15 @@ def _spc(leaf: paths.Link) -> str:
     written = leaf.raw(tn_auth_list.EXTENSION)
     if written is None:
         raise _refused("the certificate has no TN Authorization List")
-    match tn_auth_list.decode(written):
+    entries = tn_auth_list.decode(written)
+    match entries:
         case (tn_auth_list.Spc(code),):
             return code
+    if not any(isinstance(one, tn_auth_list.Spc) for one in entries):
+        raise _refused(
+            "it is a delegate's, for numbers and no provider code, and a delegate signs no shaken "
+            "PASSporT (RFC 9060)"
+        )
     raise _refused("the TN Authorization List does not hold exactly one provider code")
 
 

@@ -147,7 +147,7 @@ def _look(
             read.append(paths.unreadable(fault))
             continue
         has_scope = tn_auth_list.EXTENSION in extensions
-        if position == 0:
+        if position == 0 and not (has_scope and _certifies(extensions)):
             role = Role.DELEGATE if delegated else Role.LEAF
         elif is_root:
             role = Role.ROOT
@@ -156,6 +156,16 @@ def _look(
             delegated = delegated or has_scope
         read.append(_Seen(certificate, role, extensions, now, crl_url))
     return read[::-1]
+
+
+def _certifies(
+    extensions: Mapping[x509.ObjectIdentifier, x509.Extension[x509.ExtensionType]],
+) -> bool:
+    """A provider's own CA, which stands first in its own chain; one that says it is a CA and signs
+    calls all the same is a leaf with a defect."""
+    basic, usage = (extensions.get(oid) for oid in (_BASIC, _KEY_USAGE))
+    is_ca = basic is not None and getattr(basic.value, "ca", False)
+    return is_ca and usage is not None and getattr(usage.value, "key_cert_sign", False)
 
 
 def _holds(rule: Rule, seen: _Seen) -> bool:

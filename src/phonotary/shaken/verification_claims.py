@@ -149,6 +149,9 @@ def _said(parameters: str, rules: Rules) -> _Said:
 
 def _without_info(parameters: str, refused: Refused, rules: Rules) -> _Said:
     """Tell a header that lacks ``info`` from one that cannot be read."""
+    if not parameters.strip():
+        # A bare token, or what is no header at all: nothing in it is of another type.
+        return _Said("", None, "", "info-missing")
     try:
         header = identity_header.parse(f"-;info=<x:>{parameters and ';'}{parameters}")
     except Refused:

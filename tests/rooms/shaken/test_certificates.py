@@ -26,6 +26,7 @@ from phonotary.errors import Refused
 from phonotary.shaken import issuing
 from phonotary.shaken.certificates import (
     Issued,
+    address,
     fingerprint,
     load_credential,
     sandbox_certificates,
@@ -33,6 +34,7 @@ from phonotary.shaken.certificates import (
 from phonotary.shaken.chains import validate
 from phonotary.shaken.issuing import POLICY
 from phonotary.shaken.tn_auth_list import EXTENSION as TN_AUTH_LIST
+from phonotary.shaken.tn_auth_list import One, Range, Spc
 from phonotary.shaken.trust import Trust
 
 NOW = 1_790_000_000
@@ -195,6 +197,25 @@ OTHER = sandbox_certificates(NOW, "818H", "Other")
 def test_a_credential_that_cannot_sign_is_not_loaded(chain: bytes, key: bytes, why: str) -> None:
     with pytest.raises(Refused, match=why):
         load_credential(chain, key, X5U)
+
+
+def test_an_address_has_the_fingerprint_filled_in_and_no_other_brace() -> None:
+    assert address("https://c.example/{fingerprint}.pem", "ab12") == "https://c.example/ab12.pem"
+    assert address(X5U, "ab12") == X5U
+    for wrong in ("https://c.example/{print}.pem", "https://c.example/{", "https://c.example/}"):
+        with pytest.raises(Refused, match="is filled in"):
+            address(wrong, "ab12")
+
+
+def test_a_delegates_certificate_is_told_that_it_signs_no_shaken() -> None:
+    authority = issuing.delegate_ca(issuing.root(NOW), NOW, [Spc("709J")])
+    own = issuing.delegate(authority, NOW, [One("12155550100"), Range("12155550200", 50)])
+    with pytest.raises(Refused, match="a delegate signs no shaken PASSporT"):
+        load_credential(issuing.chain(own, authority), own.key_pem, X5U)
+    two = issuing.leaf(issuing.root(NOW), NOW, "709J", extensions=issuing.scope(
+        [Spc("709J"), Spc("818H")]))  # fmt: skip
+    with pytest.raises(Refused, match="exactly one provider code"):
+        load_credential(two.pem, two.key_pem, X5U)
 
 
 def test_a_certificate_that_names_no_provider_is_not_loaded() -> None:

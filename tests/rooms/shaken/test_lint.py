@@ -249,6 +249,16 @@ def test_a_chain_as_the_policy_asks_has_no_finding() -> None:
     assert lint(delegated(), NOW, crl_url=URL) == ()
 
 
+def test_a_delegate_ca_is_no_leaf_though_it_stands_first() -> None:
+    above = issuing.delegate_ca(CA, NOW, [Spc("709J")], crl=POINT, subject=named("Delegate CA"))
+    assert lint(chain(above, CA, ROOT), NOW, crl_url=URL) == ()
+    odd = issuing.delegate_ca(
+        CA, NOW, [Spc("709J")], crl=POINT, subject=named("Delegate CA"), **changed(ODD.oid, ODD)
+    )
+    found = lint(chain(odd, CA, ROOT), NOW, crl_url=URL)
+    assert {finding.name for finding in found} == {"delegate_extensions"}
+
+
 def test_without_the_sti_pas_address_any_one_https_address_will_do() -> None:
     pem = chain(leaf(**points(point("https://ca.example/crl"))), CA)
     assert lint(pem, NOW) == ()

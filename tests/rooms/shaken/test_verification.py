@@ -148,6 +148,10 @@ def test_e6_no_info_parameter() -> None:
     verdict = without_fetch(call(f"{TOKEN};alg=ES256;ppt=shaken"))
     refused(verdict, "E6", 436)
     assert verdict.desc == "Missing 'info' parameter in the 'identity'."
+    # What is no Identity header at all lacks it first, whatever else it lacks.
+    for text in ("garbage", TOKEN, f"{TOKEN} "):
+        refused(without_fetch(call(text)), "E6", 436)
+    refused(without_fetch(call(f"{TOKEN};alg=ES256")), "E5", 438)
 
 
 @pytest.mark.parametrize(

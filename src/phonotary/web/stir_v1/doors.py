@@ -57,7 +57,8 @@ def doors(
     verification, and its paths are not found.
 
     Every answer carries ``X-RequestID``; a signed one ``X-Phonotary-Attestation`` and
-    ``X-Phonotary-Reason``, a failed verification ``X-Phonotary-Case``.
+    ``X-Phonotary-Reason``, a failed verification ``X-Phonotary-Case``; one that passed at the text
+    door ``X-Phonotary-Rcd``, where there is Rich Call Data.
     """
     one = _Doors(authenticate, sign, verify_now, verify)
     routes: dict[str, Route] = {SIGNING: one.signing, TEXT_SIGN: one.text_sign}
@@ -191,7 +192,7 @@ def _verified_headers(verdict: Verdict, headers: Headers, kind: tuple[bytes, byt
     found = [kind, request_id(headers)]
     if verdict.case is not None:
         found.append((b"x-phonotary-case", verdict.case.encode()))
-    return found
+    return found + text.rich(verdict) if kind is _PLAIN else found
 
 
 def _refused(fault: Exception, target: str, headers: Headers, body: bytes) -> Answer:

@@ -7,6 +7,7 @@ that looks at nothing else never sends a sentence as an Identity header; the sen
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from urllib.parse import unquote
 
@@ -20,6 +21,7 @@ MEDIA = b"text/plain"
 
 MAX_QUERY = 2048
 """Bytes of a query string; one call's is under 200."""
+_LONGEST_RCD = 4096
 _FORM = b"application/x-www-form-urlencoded"
 _SIGN = frozenset({"orig", "dest", "attest", "origid", "iat", "rcd", "crn"})
 _VERIFY = frozenset({"orig", "dest", "time"})
@@ -48,7 +50,7 @@ def signing(query: str, headers: Headers, body: bytes, caller: str, source: str)
         iat=_instant(asked, "iat"),
         attest=asked.get("attest"),
         origid=asked.get("origid"),
-        rcd=asked.get("rcd") == "1",
+        rcd=_yes(asked, "rcd"),
         crn=asked.get("crn"),
         door="text",
         source=source,
@@ -87,6 +89,25 @@ def verified(verdict: Verdict) -> bytes:
     return _plain(" ".join([*single, verdict.desc]))
 
 
+def shown(verdict: Verdict) -> dict[str, str]:
+    """What a call that passed says of its caller and was found as it was signed: ``nam`` and
+    ``crn`` (RFC 9795), those there are. Whoever shows them minds that a stranger chose them."""
+    if not verdict.passed or verdict.rcd is None:
+        return {}
+    said = {"nam": verdict.rcd.get("rcd", {}).get("nam"), "crn": verdict.rcd.get("crn")}
+    return {name: text for name, text in said.items() if text}
+
+
+def rich(verdict: Verdict) -> RawHeaders:
+    """:func:`shown` as JSON in ASCII, and nothing where a header would be too long for it. Not in
+    the body, whose one line dialplans split at its spaces."""
+    found = shown(verdict)
+    if not found:
+        return []
+    written = json.dumps(found).encode()
+    return [(b"x-phonotary-rcd", written)] if len(written) <= _LONGEST_RCD else []
+
+
 def refused(refusal: Refusal) -> RawHeaders:
     """The sentence, as a header: a body would be taken for the answer."""
     return [(b"x-phonotary-refusal", _plain(refusal.sentence)[:500])]
@@ -122,6 +143,14 @@ def _needed(asked: Mapping[str, str], name: str) -> str:
 
 def _numbers(asked: Mapping[str, str]) -> tuple[str, ...]:
     return tuple(_needed(asked, "dest").split(","))
+
+
+def _yes(asked: Mapping[str, str], name: str) -> bool:
+    """1 or 0: whoever writes ``yes`` would otherwise be told no without a word."""
+    written = asked.get(name, "0")
+    if written not in ("0", "1"):
+        raise Problem("SVC4005", name, "it is neither 1 nor 0")
+    return written == "1"
 
 
 def _instant(asked: Mapping[str, str], name: str) -> int | None:
