@@ -17,8 +17,8 @@ from phonotary.cnam.registry import Withheld
 from phonotary.errors import Reason, Refused
 from phonotary.shaken.attestation import Level, decide
 from phonotary.shaken.ports import Standing
-from phonotary.storage import migrate
-from phonotary.storage.cnam import CnamStore
+from phonotary.storage import cnam_ledger, migrate
+from phonotary.storage.cnam_ledger import Asked
 from phonotary.storage.database import Database
 from phonotary.storage.store import SqlStore
 from phonotary.tn import parse
@@ -116,15 +116,17 @@ def _lines(store: SqlStore, number: str, account_sid: str | None) -> list[str]:
 
 
 def _deliveries(store: SqlStore, number: str) -> list[str]:
-    """Where each database stands, and what was last seen there."""
+    """Where each database stands, what it said last, and what was last seen there."""
     told = []
-    for entry in CnamStore(store, holding=False).ledger(number):
-        each = entry.delivery
-        why = f": {each.code or ''} {each.text or ''}".rstrip() if each.code or each.text else ""
+    for row in reversed(cnam_ledger.page(store, Asked(phone_number=number)).rows):
+        each = row.delivery
         order = f", order {each.order_ref}" if each.order_ref else ""
+        if each.order_key and not each.order_ref and row.error:
+            # It may have left: whoever broke off may have taken it first.
+            order = ", not known to have arrived"
         line = f"  {each.database}: {each.name!r} {each.state} since {iso8601(each.since)}{order}"
-        told.append(line + why)
-        if seen := entry.observed:
+        told.append(f"{line}; last said: {_line(row.error)}" if row.error else line)
+        if seen := row.observed:
             shown = repr(seen.observed_name) if seen.observed_name else "no name"
             told.append(f"    on {iso8601(seen.observed_at)} it showed {shown}")
     return told
