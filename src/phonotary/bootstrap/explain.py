@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from phonotary.bootstrap.controls import advanced_in
+from phonotary.bootstrap.explain_bundles import bundle_lines, display_lines, one_line
 from phonotary.bootstrap.name_history import spells_of
 from phonotary.bootstrap.placing import places_in
 from phonotary.bootstrap.standing import standing_in
@@ -22,11 +23,9 @@ from phonotary.storage.cnam_ledger import Asked
 from phonotary.storage.database import Database
 from phonotary.storage.store import SqlStore
 from phonotary.tn import parse
-from phonotary.trusthub import codes, lifecycle
 from phonotary.trusthub import standing as kyc
 from phonotary.trusthub.filing import Vetting
 from phonotary.trusthub.privacy import is_private
-from phonotary.trusthub.records import Bundle
 
 _NAMELESS = {
     Withheld.UNKNOWN_NUMBER: "nobody here holds this number",
@@ -110,7 +109,7 @@ def _lines(store: SqlStore, number: str, account_sid: str | None) -> list[str]:
         *([] if held else ["  nobody here holds the number; before that no bundle can have it"]),
         *_evidence(store, standing),
         *_name(store, number, now),
-        *_display(standing),
+        *display_lines(store, standing, held, now),
         *_deliveries(store, number),
     ]
 
@@ -125,7 +124,7 @@ def _deliveries(store: SqlStore, number: str) -> list[str]:
             # It may have left: whoever broke off may have taken it first.
             order = ", not known to have arrived"
         line = f"  {each.database}: {each.name!r} {each.state} since {iso8601(each.since)}{order}"
-        told.append(f"{line}; last said: {_line(row.error)}" if row.error else line)
+        told.append(f"{line}; last said: {one_line(row.error)}" if row.error else line)
         if seen := row.observed:
             shown = repr(seen.observed_name) if seen.observed_name else "no name"
             told.append(f"    on {iso8601(seen.observed_at)} it showed {shown}")
@@ -136,25 +135,8 @@ def _evidence(store: SqlStore, standing: Standing) -> list[str]:
     found = []
     for what, sid in (("profile", standing.profile_sid), ("product", standing.product_sid)):
         bundle = store.bundles.get(sid) if sid else None
-        found += [f"  {what}: none"] if bundle is None else _bundle(store, what, bundle)
+        found += [f"  {what}: none"] if bundle is None else bundle_lines(store, what, bundle)
     return found
-
-
-def _bundle(store: SqlStore, what: str, bundle: Bundle) -> list[str]:
-    """A bundle as it stands, and where it was rejected, what was said of it."""
-    errors = f", codes {', '.join(map(str, bundle.errors))}" if bundle.errors else ""
-    told = [f"  {what}: {bundle.sid} {bundle.status}{errors}"]
-    if bundle.status != lifecycle.REJECTED:
-        return told
-    rows = (codes.find(each) for each in bundle.errors)
-    told += [f"    {row.code}: {row.message}" for row in rows if row]
-    because = [each.because for each in store.history(bundle.sid) if each.after == bundle.status]
-    # Whatever a person wrote stays one line of ours.
-    return told + [f"    {said}" for each in because[-1:] if (said := _line(each))]
-
-
-def _line(text: str) -> str:
-    return " ".join("".join(each if each.isprintable() else " " for each in text).split())
 
 
 def _name(store: SqlStore, number: str, now: Instant) -> list[str]:
@@ -174,21 +156,8 @@ def _name(store: SqlStore, number: str, now: Instant) -> list[str]:
     product = store.bundles.get(facts.product_sid) if facts.product_sid else None
     return [
         f"name none: {why}; carriers show city and state",
-        *(_bundle(store, "CNAM product", product) if product else ()),
+        *(bundle_lines(store, "CNAM product", product) if product else ()),
     ]
-
-
-def _display(standing: Standing) -> list[str]:
-    """What rich call data says of the caller, where a call is signed A."""
-    shown = standing.display
-    if shown is None:
-        return ["display none: rich call data has nothing to show"]
-    told = [f"display {shown.name!r}: what rich call data shows with an A"]
-    if shown.icon_url:
-        told.append(f"  logo: {shown.icon_url} {shown.icon_digest}")
-    if shown.reasons:
-        told.append(f"  reasons: {'; '.join(shown.reasons)}")
-    return told
 
 
 def _shown(store: SqlStore, number: str, phone: Phone, directory: Path | None) -> list[str]:

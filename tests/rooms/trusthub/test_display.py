@@ -51,6 +51,10 @@ def test_what_is_empty_was_not_filed() -> None:
     assert display.filed({"branded_calls_long_display_name": " ", DIGEST: None}) == nothing
 
 
+def test_a_digest_may_be_padded_as_programs_write_it() -> None:
+    assert display.filed({DIGEST: f" {SEEN}= "}).logo_digest == SEEN
+
+
 def test_the_long_name_is_the_one_that_is_shown_longest() -> None:
     short = display.filed({"branded_calls_display_name": "Acme"})
     both = display.filed(
