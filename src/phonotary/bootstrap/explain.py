@@ -179,7 +179,8 @@ def _shown(store: SqlStore, number: str, phone: Phone, directory: Path | None) -
     ]
     if shown.changes is None or shown.then is None:
         return [*told, "  it will not change by itself"]
-    return [*told, f"  from {iso8601(shown.changes)}: {_text(shown.then, number)}"]
+    then = f"  from {iso8601(shown.changes)}: {_text(shown.then, number)}"
+    return [*told, f"{then}; {shown.because}" if shown.because else then]
 
 
 def _text(seen: Seen, number: str) -> str:
