@@ -85,12 +85,12 @@ def bundles() -> list[str]:
     fields: list[tuple[object, ...]] = [
         (
             kind.machine_name,
-            field.machine_name,
+            field.machine_name + (" (ours)" if field in kind.own else ""),
             "yes" if field.required else "",
             ", ".join(sorted(field.values)) or (field.pattern.pattern if field.pattern else ""),
         )
         for kind in (*types.end_user_types(), *types.supporting_document_types())
-        for field in kind.fields
+        for field in (*kind.fields, *kind.own)
     ]
     return [
         "# Bundles: lifecycle, policies, fields",

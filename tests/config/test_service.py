@@ -76,7 +76,8 @@ def test_three_settings_are_one_provider_for_every_account() -> None:
     ("content", "named"),
     [
         ("stir_chian = 'x'", "stir_chian"),
-        ("sip_port = 70000", "70000"),
+        ("sip_port = 70000", "sip_port: the port 70000"),
+        ("port = 'x'", "port: "),
         ("stir_origid = 'mine'", "mine"),
         ("stir_crl_required = 'maybe'", "maybe"),
         ("stir_ledger_bound = 'much'", "much"),
@@ -85,7 +86,10 @@ def test_three_settings_are_one_provider_for_every_account() -> None:
         ("stir_key = '/k'", "stir_chain"),
         (f"[[provider]]\naccounts = '{OWL}'", "list"),
         ("[[provider]]\naccounts = ['AC1']", "AC1"),
-        (f"[[trunk]]\nnetworks = []\naccount_sid = '{OWL}'\ntrusted = 'false'", "quotes"),
+        (
+            f"[[trunk]]\nnetworks = []\naccount_sid = '{OWL}'\ntrusted = 'false'",
+            "[[trunk]] trusted: 'false'",
+        ),
         ("[[trunk]]\nnetworks = '10.0.0.0/8'", "brackets"),
         (f"[[trunk]]\nnetworks = []\naccount_sid = '{OWL}'", "role"),
         ("provider = 'Owl'", "[[provider]]"),
@@ -120,5 +124,5 @@ def test_what_is_known_of_orders_is_kept_for_ever_unless_days_are_given(tmp_path
     assert service.service(None, NOBODY).cnam.keep_days is None
     assert service.service(written(tmp_path, "cnam_keep_days = 90"), NOBODY).cnam.keep_days == 90
     for wrong in ("0", "-1", '"a year"'):
-        with pytest.raises(ValueError, match=r"days|whole number"):
+        with pytest.raises(ValueError, match=r"^cnam_keep_days: .*(days|whole number)"):
             service.service(written(tmp_path, f"cnam_keep_days = {wrong}"), NOBODY)

@@ -469,9 +469,9 @@ REGISTER = '[database.register]\nmethod = "POST"\npath = "/orders"\n'
     [
         (HTTP_DATABASE.replace("http", "fax", 1) + REGISTER, "a kind of"),
         (HTTP_DATABASE.replace('"http"', '["http"]') + REGISTER, "a kind of"),
-        (HTTP_DATABASE.replace('"a"', '"local"') + REGISTER, "a name of its own"),
-        (HTTP_DATABASE.replace('"a"', f'"{"a" * 33}"') + REGISTER, "a name of its own"),
-        (2 * (HTTP_DATABASE + REGISTER), "a name of its own"),
+        (HTTP_DATABASE.replace('"a"', '"local"') + REGISTER, "is our own database's"),
+        (HTTP_DATABASE.replace('"a"', f'"{"a" * 33}"') + REGISTER, "a name of 32 letters"),
+        (2 * (HTTP_DATABASE + REGISTER), "the database 'a' is there twice"),
         (HTTP_DATABASE, "register"),
         (HTTP_DATABASE + REGISTER + 'bodyy = "x"\n', "register.bodyy"),
         # Each of these would stop the orders of this database, or never stop the worker.

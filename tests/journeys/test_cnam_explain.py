@@ -157,7 +157,12 @@ def test_what_runs_out_says_when(town: Town) -> None:
     assert town.shows("ours") == f"the name '{NAME}'"
     told = town.explain("ours")
     # The primary profile of the ISV runs out a year after the sandbox began.
-    assert "from 20" in told and "'CALIFORNIA'" in told
+    last = told.splitlines()[-1]
+    assert (
+        last.startswith("  from 20") and "'CALIFORNIA'; an approval that the name rests on" in last
+    )
+    until = last.removeprefix("  from ").partition(": ")[0]
+    assert last.endswith(f" runs out at {until}")
     town.clock.advance("363d")
     assert town.shows("ours") == PLACE
 
@@ -292,3 +297,9 @@ def test_an_unknown_carrier_or_line_is_a_wrong_call(town: Town) -> None:
         assert refused.returncode == 2
         assert "fresh" in refused.stderr or "landline, mobile" in refused.stderr
         assert "Traceback" not in refused.stderr
+
+
+def test_an_opted_in_phone_without_a_carrier_is_a_wrong_call(town: Town) -> None:
+    refused = phonotary("explain", town.number, "--opted-in")
+    assert (refused.returncode, refused.stdout) == (2, "")
+    assert "--at" in refused.stderr

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import ipaddress
+import socket
 import ssl
 import time
 from collections.abc import AsyncIterator
@@ -337,15 +338,37 @@ def test_nobody_at_the_port_is_to_be_tried_again(settings: Settings) -> None:
         asyncio.run(bandwidth.submit(order()))
 
 
-def test_this_machine_is_asked_only_where_that_is_allowed(settings: Settings) -> None:
+def test_this_machine_is_asked_only_where_that_is_allowed(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
     with pytest.raises(Refused):
         Bandwidth(replace(settings, url="http://127.0.0.1:1/api", allow_loopback=False))
-    hidden = Bandwidth(replace(settings, url="https://127.0.0.1:1/api", allow_loopback=False))
+    named = "https://inside.example.com:1/api"
+    hidden = Bandwidth(replace(settings, url=named, allow_loopback=False))
+    here = [(socket.AF_INET, socket.SOCK_STREAM, 6, "", ("127.0.0.1", 1))]
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: here)
     with pytest.raises(Unavailable, match="private"):
         asyncio.run(hidden.poll("2dda315b"))
-    plain = Bandwidth(replace(settings, url="http://192.0.2.1/api"))
+    monkeypatch.undo()
+    plain = Bandwidth(replace(settings, url="http://1.1.1.1/api"))
     with pytest.raises(Unavailable, match="private"):
         asyncio.run(plain.poll("2dda315b"))
+
+
+@pytest.mark.parametrize(
+    "host",
+    [
+        *("127.0.0.1", "127.1", "[::1]", "localhost", "LocalHost.", "10.1.2.3", "192.168.0.9"),
+        *("172.16.0.1", "169.254.169.254", "100.64.0.1", "0.0.0.0", "[fe80::1]", "[fc00::1]"),
+        "[::ffff:10.0.0.1]",
+    ],
+)
+def test_a_url_with_a_private_address_is_a_wrong_setting(settings: Settings, host: str) -> None:
+    wrong = replace(settings, url=f"https://{host}:8443/api", allow_loopback=False)
+    with pytest.raises(Refused, match="bandwidth's url is a private address"):
+        Bandwidth(wrong)
+    for public in ("8.8.8.8", "[2606:4700::1111]", "lidb.example.com"):
+        Bandwidth(replace(settings, url=f"https://{public}/api", allow_loopback=False))
 
 
 @pytest.mark.parametrize(

@@ -204,9 +204,16 @@ def test_nobody_at_the_port_and_nobody_who_speaks(settings: Settings) -> None:
             asyncio.run(Sftp(mute).submit(ORDER))
 
 
-def test_a_private_address_is_connected_to_only_where_that_is_allowed(settings: Settings) -> None:
+def test_a_private_address_is_connected_to_only_where_that_is_allowed(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with pytest.raises(Refused, match="host is a private address"):
+        Sftp(replace(settings, host="127.0.0.1", allow_loopback=False))
+    named = Sftp(replace(settings, host="inside.example.com", allow_loopback=False))
+    here = [(socket.AF_INET, socket.SOCK_STREAM, 6, "", ("127.0.0.1", 22))]
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: here)
     with pytest.raises(Unavailable, match="private"):
-        asyncio.run(Sftp(replace(settings, allow_loopback=False)).submit(ORDER))
+        asyncio.run(named.submit(ORDER))
 
 
 def test_settings_that_cannot_serve_are_refused(settings: Settings, tmp_path: Path) -> None:

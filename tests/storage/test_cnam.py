@@ -37,6 +37,15 @@ def shown(database: Database, tn: str) -> str | None:
     return database.read(lambda store: CnamStore(store, False).shown_name(tn))
 
 
+def wish(store: SqlStore, family: Family, visibility: str) -> None:
+    """Written into the record as it stands, as no door lets it be written now."""
+    for held in store.entity_assignments.all(bundle_sid=bundle_of(store, family.product).sid):
+        end_user = store.end_users.get(held.object_sid)
+        if end_user is not None:
+            attributes = {**end_user.attributes, "cnam_visibility": visibility}
+            store.end_users.replace(replace(end_user, attributes=attributes))
+
+
 def renamed(store: SqlStore, family: Family, name: str) -> None:
     """Rejected, changed, approved again."""
     bundle = office.forced(store, bundle_of(store, family.product), "twilio-rejected")
@@ -329,6 +338,24 @@ def test_a_private_name_is_registered_as_one(database: Database) -> None:
     (order,) = elsewhere.orders.values()
     assert order.lines[0].visibility is Visibility.PRIVATE
     assert order.numbers == {family.tn}
+
+
+def test_a_wish_that_nobody_understands_is_private_also_where_it_was_shown(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    family = database.write(registrars.named)
+    elsewhere = Elsewhere()
+    # A hub of the rules before had looked at every number and shown this one.
+    monkeypatch.setattr(cnam_feed, "SETTING", "cnam_feed")
+    work(worker(database, Clock(), elsewhere))
+    database.write(lambda store: wish(store, family, "hidden"))
+    work(worker(database, Clock(), elsewhere))
+    assert [each.private for each in of(database, family.tn)] == [False]
+    monkeypatch.undo()
+    work(worker(database, Clock(), elsewhere))
+    assert [each.private for each in of(database, family.tn)] == [True, False]
+    last = list(elsewhere.orders.values())[-1]
+    assert last.lines[0].visibility is Visibility.PRIVATE
 
 
 def test_a_place_in_another_hubs_changes_is_none_in_these(database: Database) -> None:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from phonotary.bootstrap.controls import advanced_in
+from phonotary.bootstrap.explain_bundles import bundle_lines, display_lines, one_line
 from phonotary.bootstrap.name_history import spells_of
 from phonotary.bootstrap.placing import places_in
 from phonotary.bootstrap.standing import standing_in
@@ -17,16 +18,14 @@ from phonotary.cnam.registry import Withheld
 from phonotary.errors import Reason, Refused
 from phonotary.shaken.attestation import Level, decide
 from phonotary.shaken.ports import Standing
-from phonotary.storage import migrate
-from phonotary.storage.cnam import CnamStore
+from phonotary.storage import cnam_ledger, migrate
+from phonotary.storage.cnam_ledger import Asked
 from phonotary.storage.database import Database
 from phonotary.storage.store import SqlStore
 from phonotary.tn import parse
-from phonotary.trusthub import codes, lifecycle
 from phonotary.trusthub import standing as kyc
 from phonotary.trusthub.filing import Vetting
 from phonotary.trusthub.privacy import is_private
-from phonotary.trusthub.records import Bundle
 
 _NAMELESS = {
     Withheld.UNKNOWN_NUMBER: "nobody here holds this number",
@@ -110,21 +109,23 @@ def _lines(store: SqlStore, number: str, account_sid: str | None) -> list[str]:
         *([] if held else ["  nobody here holds the number; before that no bundle can have it"]),
         *_evidence(store, standing),
         *_name(store, number, now),
-        *_display(standing),
+        *display_lines(store, standing, held, now),
         *_deliveries(store, number),
     ]
 
 
 def _deliveries(store: SqlStore, number: str) -> list[str]:
-    """Where each database stands, and what was last seen there."""
+    """Where each database stands, what it said last, and what was last seen there."""
     told = []
-    for entry in CnamStore(store, holding=False).ledger(number):
-        each = entry.delivery
-        why = f": {each.code or ''} {each.text or ''}".rstrip() if each.code or each.text else ""
+    for row in reversed(cnam_ledger.page(store, Asked(phone_number=number)).rows):
+        each = row.delivery
         order = f", order {each.order_ref}" if each.order_ref else ""
+        if each.order_key and not each.order_ref and row.error:
+            # It may have left: whoever broke off may have taken it first.
+            order = ", not known to have arrived"
         line = f"  {each.database}: {each.name!r} {each.state} since {iso8601(each.since)}{order}"
-        told.append(line + why)
-        if seen := entry.observed:
+        told.append(f"{line}; last said: {one_line(row.error)}" if row.error else line)
+        if seen := row.observed:
             shown = repr(seen.observed_name) if seen.observed_name else "no name"
             told.append(f"    on {iso8601(seen.observed_at)} it showed {shown}")
     return told
@@ -134,25 +135,8 @@ def _evidence(store: SqlStore, standing: Standing) -> list[str]:
     found = []
     for what, sid in (("profile", standing.profile_sid), ("product", standing.product_sid)):
         bundle = store.bundles.get(sid) if sid else None
-        found += [f"  {what}: none"] if bundle is None else _bundle(store, what, bundle)
+        found += [f"  {what}: none"] if bundle is None else bundle_lines(store, what, bundle)
     return found
-
-
-def _bundle(store: SqlStore, what: str, bundle: Bundle) -> list[str]:
-    """A bundle as it stands, and where it was rejected, what was said of it."""
-    errors = f", codes {', '.join(map(str, bundle.errors))}" if bundle.errors else ""
-    told = [f"  {what}: {bundle.sid} {bundle.status}{errors}"]
-    if bundle.status != lifecycle.REJECTED:
-        return told
-    rows = (codes.find(each) for each in bundle.errors)
-    told += [f"    {row.code}: {row.message}" for row in rows if row]
-    because = [each.because for each in store.history(bundle.sid) if each.after == bundle.status]
-    # Whatever a person wrote stays one line of ours.
-    return told + [f"    {said}" for each in because[-1:] if (said := _line(each))]
-
-
-def _line(text: str) -> str:
-    return " ".join("".join(each if each.isprintable() else " " for each in text).split())
 
 
 def _name(store: SqlStore, number: str, now: Instant) -> list[str]:
@@ -172,21 +156,8 @@ def _name(store: SqlStore, number: str, now: Instant) -> list[str]:
     product = store.bundles.get(facts.product_sid) if facts.product_sid else None
     return [
         f"name none: {why}; carriers show city and state",
-        *(_bundle(store, "CNAM product", product) if product else ()),
+        *(bundle_lines(store, "CNAM product", product) if product else ()),
     ]
-
-
-def _display(standing: Standing) -> list[str]:
-    """What rich call data says of the caller, where a call is signed A."""
-    shown = standing.display
-    if shown is None:
-        return ["display none: rich call data has nothing to show"]
-    told = [f"display {shown.name!r}: what rich call data shows with an A"]
-    if shown.icon_url:
-        told.append(f"  logo: {shown.icon_url} {shown.icon_digest}")
-    if shown.reasons:
-        told.append(f"  reasons: {'; '.join(shown.reasons)}")
-    return told
 
 
 def _shown(store: SqlStore, number: str, phone: Phone, directory: Path | None) -> list[str]:
@@ -208,7 +179,8 @@ def _shown(store: SqlStore, number: str, phone: Phone, directory: Path | None) -
     ]
     if shown.changes is None or shown.then is None:
         return [*told, "  it will not change by itself"]
-    return [*told, f"  from {iso8601(shown.changes)}: {_text(shown.then, number)}"]
+    then = f"  from {iso8601(shown.changes)}: {_text(shown.then, number)}"
+    return [*told, f"{then}; {shown.because}" if shown.because else then]
 
 
 def _text(seen: Seen, number: str) -> str:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import fields, is_dataclass, replace
 from typing import Annotated, Any
 
 import msgspec
 
+from phonotary.bootstrap.registering import LOCAL
 from phonotary.cnam.orders import Registrar
 from phonotary.cnam.terms import TERMS, Terms
 from phonotary.errors import Reason, Refused
@@ -47,12 +48,8 @@ def registrars(
     for row in rows:
         given = dict(row)
         kind, name = str(given.pop("kind")), given["name"]
-        if not _NAME.fullmatch(name) or kind not in _KINDS or name in found or name == "local":
-            raise Refused(
-                Reason.INVALID_PARAMETER,
-                f"the database {name[:64]!a} needs a name of its own (32 letters, digits, dots and "
-                f"dashes at most) and a kind of {', '.join(_KINDS)}",
-            )
+        if wrong := _wrong(name, kind, found):
+            raise Refused(Reason.INVALID_PARAMETER, f"the database {name[:64]!a} {wrong}")
         own = {key: given.pop(key) for key in _Own.__struct_fields__ if key in given}
         try:
             found[name] = _KINDS[kind](given)
@@ -62,6 +59,19 @@ def registrars(
                 Reason.INVALID_PARAMETER, f"the database {name} cannot be used: {error}"
             ) from error
     return found, terms
+
+
+def _wrong(name: str, kind: str, found: Collection[str]) -> str | None:
+    """What is wrong with a database's name or kind; ``found`` are the names before it."""
+    if not _NAME.fullmatch(name):
+        return "needs a name of 32 letters, digits, dots, underscores and dashes at most"
+    if name == LOCAL:
+        return "needs another name: that one is our own database's"
+    if name in found:
+        return "is there twice; each needs a name of its own"
+    if kind not in _KINDS:
+        return f"needs a kind of {', '.join(_KINDS)}, and {kind[:64]!a} is none"
+    return None
 
 
 def _terms(kind: str, name: str, own: dict[str, Any]) -> Terms:

@@ -35,6 +35,9 @@ def explain(
 
     carrier = _one_of(CARRIERS, at, "carrier") if at is not None else None
     called = _one_of({each.value: each for each in Line}, line, "line")
+    if opted_in and carrier is None:
+        typer.echo("phonotary: --opted-in is of a phone that is called; --at says which.", err=True)
+        raise typer.Exit(2)
     phone = Phone(carrier, called, opted_in) if carrier is not None else None
     url = url_of(data)
     directory = data or config.default_data_directory()

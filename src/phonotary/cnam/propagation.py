@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from zlib import crc32
 
-from phonotary.clock import Instant
+from phonotary.clock import Instant, iso8601
 
 HOUR = 3600
 DAY = 24 * HOUR
@@ -120,6 +120,8 @@ class Display:
     changes: Instant | None = None
     """When it will show something else if nothing happens in between; None: never."""
     then: Seen | None = None
+    because: str = ""
+    """Why no name is shown any more then, in a clause; empty where one comes instead."""
 
 
 def display_at(
@@ -144,7 +146,22 @@ def display_at(
     later = sorted({at for one in shown for at in (one.since, one.until) if at and at > now})
     changes = next((at for at in later if _seen(shown, nameless, at) != seen), None)
     then = None if changes is None else _seen(shown, nameless, changes)
-    return Display(seen, _why(carrier, history, seen, now), changes, then)
+    why, because = _why(carrier, history, seen, now), _ending(carrier, history, now, changes)
+    gone = then is not None and then.kind in (Kind.PLACE, Kind.NUMBER)
+    return Display(seen, why, changes, then, because if gone else "")
+
+
+def _ending(carrier: Carrier, history: History, now: Instant, changes: Instant | None) -> str:
+    """Why a name ends at this carrier at the instant ``changes``."""
+    behind = carrier.behind(history.number)
+    ends = [spell.until for spell in history.spells if spell.until is not None]
+    ended = next((until for until in ends if until + behind == changes), None)
+    if ended is None:
+        return ""
+    if ended > now:
+        # What ends by the clock alone: every approval has its valid_until.
+        return f"an approval that the name rests on runs out at {iso8601(ended)}"
+    return f"the name ended at {iso8601(ended)}, and this carrier hears of it then"
 
 
 def _shown(carrier: Carrier, history: History) -> list[Spell]:

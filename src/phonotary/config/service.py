@@ -124,7 +124,7 @@ def service(file: Path | None, environ: Mapping[str, str] | None = None) -> Sett
         raise ValueError(f"{file} has settings nobody reads: {', '.join(unknown)}")
     given = {name.upper(): _text(value) for name, value in content.items()}
     given |= {n: source[f"PHONOTARY_{n}"] for n in NAMES if f"PHONOTARY_{n}" in source}
-    plain = {name.lower(): read(given[name]) for name, read in _PLAIN.items() if name in given}
+    plain = _read(_PLAIN, "", given)
     stir, cnam = _read(_STIR, "STIR_", given), _read(_CNAM, "CNAM_", given)
     if ("crl" in stir) != ("crl_issuer" in stir):
         raise ValueError("a list of revocations needs stir_crl and stir_crl_issuer together")
@@ -151,10 +151,18 @@ def _read(
     rows: Mapping[str, Callable[[str], Any]], prefix: str, given: Mapping[str, str]
 ) -> dict[str, Any]:
     return {
-        name.removeprefix(prefix).lower(): read(given[name])
+        name.removeprefix(prefix).lower(): _named(name.lower(), read, given[name])
         for name, read in rows.items()
         if name in given
     }
+
+
+def _named(name: str, read: Callable[[Any], Any], value: Any) -> Any:
+    """What ``read`` makes of it; what it says against it begins with the setting's name."""
+    try:
+        return read(value)
+    except ValueError as error:
+        raise ValueError(f"{name}: {error}") from None
 
 
 def _database(row: Any) -> dict[str, Any]:
@@ -193,7 +201,7 @@ def _row(kind: Any, name: str, row: Any) -> Any:
     unknown = sorted(set(row) - set(known))
     if unknown:
         raise ValueError(f"a [[{name}]] has settings nobody reads: {', '.join(unknown)}")
-    given = {key: _SHAPES[key](value) for key, value in row.items()}
+    given = {key: _named(f"[[{name}]] {key}", _SHAPES[key], value) for key, value in row.items()}
     try:
         return kind(**given)
     except TypeError as error:

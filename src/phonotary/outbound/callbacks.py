@@ -91,6 +91,19 @@ def checked_address(url: str, allow_loopback: bool) -> str:
     return str(found[0][4][0])
 
 
+def is_private(host: str, allow_loopback: bool) -> bool:
+    """Whether a host is written as an address that is refused, in any spelling that a connection
+    would take (``127.1``); of a name that is asked when it is looked up. No DNS is asked."""
+    if host.rstrip(".").lower() == "localhost":
+        return not allow_loopback
+    try:
+        found = socket.getaddrinfo(host, None, flags=socket.AI_NUMERICHOST)
+    except (OSError, UnicodeError):
+        return False
+    every = (str(address[0]).split("%")[0] for *_, address in found)
+    return not all(may_be_called(each, allow_loopback) for each in every)
+
+
 # Where an IPv6 address leads to an IPv4 one: NAT64 (RFC 6052, and RFC 8215's for local use).
 _NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
 # Nobody's server is behind these any more: v4-compatible addresses (loopback in another spelling

@@ -21,8 +21,10 @@ from phonotary.storage.store import SqlStore
 from phonotary.trusthub import policies
 from phonotary.trusthub.records import TRUST_PRODUCT
 
-SETTING = "cnam_feed"
-"""The setting that holds the place; this hub's own, and no part of a sandbox's state."""
+SETTING = "cnam_feed_2"
+"""The setting that holds the place; this hub's own, and no part of a sandbox's state. Its number
+counts the rules of what is registered: with new ones a hub finds no place, and looks at all its
+numbers once. 2: whatever is not public is private."""
 _AT_ONCE = 500
 # Above so many sets of numbers it is simpler to look through all of them.
 _MOST_PENDING = 64

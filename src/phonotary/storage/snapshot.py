@@ -14,7 +14,8 @@ from phonotary.storage.store import SqlStore
 # The hub's own secrets stay where they are: a snapshot is shared, a token's key is not.
 _OURS = frozenset(
     (
-        "token_secret reviewer_password stir_credential stir_laboratory cnam_feed pristine starts"
+        "token_secret reviewer_password stir_credential stir_laboratory cnam_feed cnam_feed_2 "
+        "pristine starts"
     ).split()
 )
 

@@ -83,7 +83,8 @@ def filed(attributes: Mapping[str, Any]) -> Filed:
         name=_text(attributes, "branded_calls_display_name"),
         long_name=_text(attributes, "branded_calls_long_display_name"),
         logo_url=_text(attributes, "branded_calls_logo_url"),
-        logo_digest=_text(attributes, DIGEST),
+        # Programs that write base64 pad it; the claim is written without (RFC 9795 section 6).
+        logo_digest=(_text(attributes, DIGEST) or "").removesuffix("=") or None,
         reasons=tuple(text for one in each if (text := str(one).strip())),
     )
 

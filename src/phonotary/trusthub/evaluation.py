@@ -2,9 +2,9 @@
 
 The two body dialects are those of the Trust Hub's published examples: a passing row lists
 ``valid`` items that carry ``passed``; a failing row lists ``invalid`` items that do not. Codes are
-22214 to 22219 of the error dictionary; a missing supporting bundle has none, as nobody has seen
-one. What a row says when its end user exists but a field is wrong is not public: the row then
-repeats its first invalid field's reason and code.
+22214 to 22219 of the error dictionary; an attribute of ours has its own, and a missing supporting
+bundle has none, as nobody has seen one. What a row says when its end user exists but a field is
+wrong is not public: the row then repeats its first invalid field's reason and code.
 """
 
 from __future__ import annotations
@@ -162,7 +162,22 @@ def _end_user_fields(row: Row, need: EndUserRequirement, part: EndUser) -> dict[
             valid.append(valid_item(called, name))
             continue
         invalid.append(invalid_item(called, name, reason, WRONG_END_USER_FIELD))
-    return row.judged(valid, invalid)
+    return row.judged(valid, invalid + _own_faults(need.type, part))
+
+
+def _own_faults(kind: str, part: EndUser) -> list[dict[str, Any]]:
+    """Attributes of ours that nobody can follow. Such a one is named where it is wrong and nowhere
+    else, so that whoever knows Twilio's alone is answered as Twilio answers."""
+    known = types.end_user_type(kind)
+    return [
+        invalid_item(field.evaluation_name, field.machine_name, _one_of(field), field.code)
+        for field in (known.own if known else ())
+        if not all(map(field.accepts, values(field, part.attributes.get(field.machine_name))))
+    ]
+
+
+def _one_of(field: types.Field) -> str:
+    return f"The {field.evaluation_name} is invalid; it is {' or '.join(sorted(field.values))}"
 
 
 def _document_row(policy: Policy, need: DocumentRequirement, facts: BundleFacts) -> dict[str, Any]:

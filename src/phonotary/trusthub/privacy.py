@@ -8,7 +8,8 @@ from phonotary.trusthub.store import Store
 
 VISIBILITY = "cnam_visibility"
 """An attribute of ``cnam_information`` of ours, Twilio having none: ``private`` keeps the name from
-being shown; anything else, or nothing, shows it. Bandwidth's LIDB orders call it Visibility."""
+being shown, ``public`` or nothing shows it. Bandwidth's LIDB orders call it Visibility."""
+_PUBLIC = "public"
 
 
 def is_private(store: Store, phone_number: str) -> bool:
@@ -24,7 +25,15 @@ def asks_for_privacy(store: Store, product: Bundle) -> bool:
     """Whether this CNAM product does."""
     for assignment in store.entity_assignments.all(bundle_sid=product.sid):
         end_user = store.end_users.get(assignment.object_sid)
-        given = end_user.attributes.get(VISIBILITY) if end_user else None
-        if isinstance(given, str) and given.strip().lower() == "private":
+        if end_user and hides(end_user.attributes.get(VISIBILITY)):
             return True
     return False
+
+
+def hides(given: object) -> bool:
+    """Whether this value of :data:`VISIBILITY` keeps the name from being shown. An evaluation finds
+    fault with what is neither of the two; where it is stored all the same, whoever wrote it asked
+    for something, and a name that was shown cannot be taken back."""
+    each = given if isinstance(given, list) else [given]
+    said = [str(one).strip().lower() for one in each if one is not None]
+    return any(one not in ("", _PUBLIC) for one in said)

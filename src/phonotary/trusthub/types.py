@@ -39,13 +39,19 @@ class Field:
     """Whether several values may come as a list or joined by commas."""
     collapse: bool = False
     """Whether runs of spaces count as one before the pattern is tried."""
+    any_case: bool = False
+    """Whether a value may be written in capitals or small letters."""
     refers_to_address: bool = False
     must_match: tuple[str, ...] = ()
     """End-user types whose field of the same name must hold the same text (22218)."""
+    code: int | None = None
+    """Of the dictionary, where what is wrong with it is said with a code of its own."""
     source: str = ""
 
     def accepts(self, text: str) -> bool:
         """Whether one value, already trimmed and not empty, is allowed."""
+        if self.any_case:
+            text = text.lower()
         if self.values and text not in self.values and text not in self.labels:
             return False
         if self.collapse:
@@ -65,6 +71,8 @@ class Type:
     source: str
     inferred: bool
     """True where the type is known from field reports only or its names are ours."""
+    own: tuple[Field, ...] = ()
+    """Attributes of ours that an end user of this type may have. No wire resource names them."""
 
     def field(self, machine_name: str) -> Field | None:
         """The field of that name, or None."""
@@ -102,6 +110,8 @@ def _field(wire: Mapping[str, str], ours: Mapping[str, Any]) -> Field:
         collapse=ours.get("collapse", False),
         refers_to_address=ours.get("refers_to") == "address",
         must_match=tuple(ours.get("must_match", ())),
+        any_case=ours.get("any_case", False),
+        code=ours.get("code"),
         source=ours["source"],
     )
 
@@ -118,7 +128,13 @@ def _type(row: Mapping[str, Any]) -> Type:
         ),
         source=ours["source"],
         inferred=ours["inferred"],
+        own=tuple(_own_field(name, given) for name, given in ours.get("own", {}).items()),
     )
+
+
+def _own_field(name: str, ours: Mapping[str, Any]) -> Field:
+    wire = {"machine_name": name, "friendly_name": ours["evaluation_name"], "constraint": "String"}
+    return _field(wire, ours)
 
 
 _ROWS = json.loads((files(__package__) / "catalogue" / "types.json").read_text("utf-8"))

@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from phonotary.clock import iso8601
 from phonotary.cnam.propagation import (
     CARRIERS,
     DAY,
@@ -91,6 +92,8 @@ def test_a_withdrawn_name_goes_at_once_from_us_and_elsewhere_with_the_next_copy(
     weekly = shown("weekly", gone, at=T0)
     assert weekly.now.text == "HARBOR BOOKS" and "was withdrawn" in weekly.why
     assert weekly.changes is not None and weekly.changes <= T0 + 7 * DAY
+    ended = f"the name ended at {iso8601(T0)}, and this carrier hears of it then"
+    assert weekly.because == ended
     assert shown("weekly", gone, at=weekly.changes).now.text == PLACE
 
 
@@ -107,6 +110,15 @@ def test_a_name_that_will_run_out_says_when() -> None:
     told = shown("fresh", ending, at=T0 + 4 * DAY)
     assert told.now.text == "HARBOR BOOKS" and told.changes == T0 + 365 * DAY
     assert told.then is not None and told.then.kind is Kind.PLACE
+    runs_out = f"an approval that the name rests on runs out at {iso8601(T0 + 365 * DAY)}"
+    assert told.because == runs_out
+    later = shown("weekly", ending, at=T0 + 30 * DAY)
+    assert later.changes is not None and later.changes > T0 + 365 * DAY
+    assert later.because == runs_out
+    # A name that arrives needs no excuse, nor one that another takes the place of.
+    assert shown("fresh", ending, at=T0).because == ""
+    other = Spell("HARBOR MUSIC", T0 + 300 * DAY)
+    assert shown("fresh", ending, other, at=T0 + 4 * DAY).because == ""
 
 
 def test_a_profile_that_vouches_again_needs_no_new_propagation() -> None:

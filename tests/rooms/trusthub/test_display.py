@@ -8,11 +8,13 @@ from typing import Any
 import pytest
 
 from phonotary.errors import Reason
-from phonotary.trusthub import display, filing, policies, review, standing
+from phonotary.trusthub import display, filing, policies, review, standing, vetting
 from phonotary.trusthub.display import DIGEST, Displayed, Filed, Logo
+from phonotary.trusthub.facts import facts_of
 from phonotary.trusthub.filing import LOOK, VET, Vetting
 from phonotary.trusthub.lifecycle import APPROVED
 from phonotary.trusthub.outcomes import Outcome
+from phonotary.trusthub.privacy import is_private
 from phonotary.trusthub.records import Bundle, Number, Party
 from tests.rooms import office
 from tests.rooms.memory import MemoryStore
@@ -47,6 +49,10 @@ def test_what_is_empty_was_not_filed() -> None:
     nothing = Filed(None, None, None, None, ())
     assert display.filed({}) == nothing
     assert display.filed({"branded_calls_long_display_name": " ", DIGEST: None}) == nothing
+
+
+def test_a_digest_may_be_padded_as_programs_write_it() -> None:
+    assert display.filed({DIGEST: f" {SEEN}= "}).logo_digest == SEEN
 
 
 def test_the_long_name_is_the_one_that_is_shown_longest() -> None:
@@ -126,6 +132,47 @@ def test_a_customer_that_keeps_its_name_is_private(store: MemoryStore, parent: P
     named = office.approved(store, cnam(store, parent, profile, cnam_visibility="private"))
     number = on_all(store, parent, profile, named)
     assert displayed(store, number).private
+
+
+@pytest.mark.parametrize(
+    ("said", "private"),
+    [
+        ("public", False),
+        (" PUBLIC ", False),
+        ("", False),
+        ("PRIVATE", True),
+        # Nobody evaluates these as they are; what is stored of old is kept from being shown.
+        ("hidden", True),
+        ("privat", True),
+        ("none", True),
+    ],
+)
+def test_what_is_not_public_is_private(
+    store: MemoryStore, parent: Party, said: str, private: bool
+) -> None:
+    profile = office.approved(store, office.profile(store, parent))
+    draft = cnam(store, parent, profile, cnam_visibility=said)
+    named = office.forced(store, draft, APPROVED)
+    number = on_all(store, parent, profile, named)
+    assert displayed(store, number).private is private
+    assert is_private(store, number.phone_number) is private
+
+
+def test_a_visibility_that_is_neither_is_rejected_until_it_is_right(
+    store: MemoryStore, parent: Party
+) -> None:
+    profile = office.approved(store, office.profile(store, parent))
+    bundle = cnam(store, parent, profile, cnam_visibility="hidden")
+    with refused(Reason.NOT_COMPLIANT):
+        office.approved(store, bundle)
+    decided = vetting.vet(
+        policies.named("cnam"),
+        facts_of(store, bundle),
+        NOW,
+        name_findings=lambda name: [],
+        display_findings=lambda filed: [],
+    )
+    assert (decided.approved, decided.codes) == (False, [11009])
 
 
 # What vetting says of it

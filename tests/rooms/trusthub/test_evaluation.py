@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -514,6 +515,26 @@ def test_a_display_name_that_fits(name: str) -> None:
 def test_a_display_name_that_does_not(name: str) -> None:
     result = row(evaluate(CNAM, product(display_name(name))), "cnam_information")
     assert result["invalid"][0]["failure_reason"] == "The CNAM Display Name is invalid"
+
+
+@pytest.mark.parametrize("said", ["public", "PRIVATE", " Private ", "", None, ["private"]])
+def test_a_name_s_visibility_is_public_or_private_or_not_said(said: Any) -> None:
+    named = EndUser("IT1", "cnam_information", {"cnam_display_name": "ACME"})
+    plain = evaluate(CNAM, product(named))
+    wished = replace(named, attributes={**named.attributes, "cnam_visibility": said})
+    # Whoever reads the rows finds those of Twilio and no other.
+    assert evaluate(CNAM, product(wished)) == plain
+    assert plain.status == "compliant"
+
+
+@pytest.mark.parametrize("said", ["hidden", "privat", "no", True, False, 0, {"a": 1}, ["x"]])
+def test_another_visibility_is_found_with_the_code_of_a_bad_name(said: Any) -> None:
+    named = EndUser("IT1", "cnam_information", {"cnam_display_name": "A", "cnam_visibility": said})
+    result = row(evaluate(CNAM, product(named)), "cnam_information")
+    (found,) = result["invalid"]
+    assert (found["object_field"], found["error_code"]) == ("cnam_visibility", 11009)
+    assert found["failure_reason"] == "The CNAM Visibility is invalid; it is private or public"
+    assert not result["passed"]
 
 
 @pytest.mark.parametrize("nonsense", [{}, {"business_name": {"a": [1]}}, {"x": None}])

@@ -173,4 +173,6 @@ def test_every_type_and_field_has_a_source() -> None:
     assert len({each.sid for each in every}) == len(every) == 21
     for kind in every:
         assert kind.source, kind.machine_name
-        assert all(each.source for each in kind.fields), kind.machine_name
+        assert all(each.source for each in (*kind.fields, *kind.own)), kind.machine_name
+        served = {each["machine_name"] for each in kind.wire()["fields"]}
+        assert not served & {each.machine_name for each in kind.own}

@@ -16,7 +16,7 @@ import anyio.to_thread
 
 from phonotary.cnam.orders import Unavailable, Unreadable
 from phonotary.errors import Reason, Refused
-from phonotary.outbound.callbacks import Blocked, checked_address
+from phonotary.outbound.callbacks import Blocked, checked_address, is_private
 
 MOST_BYTES = 1_048_576
 PATIENCE = 30.0
@@ -61,7 +61,8 @@ class Guarded:
         """``headers`` go with every request; they may hold credentials and are never shown.
 
         ``ca_file`` names the roots of a database that the system's store does not know. Raises
-        Refused for a URL that is not https, or http to this machine where that is allowed.
+        Refused for a URL that is not https, or http to this machine where that is allowed, and for
+        one that is written with a private address.
         """
         parts = urlsplit(url)
         if parts.query or parts.fragment or parts.username or not parts.hostname:
@@ -69,6 +70,8 @@ class Guarded:
         plain = parts.scheme == "http" and allow_loopback
         if parts.scheme != "https" and not plain:
             raise _unfit(f"{database}'s url is not https.")
+        if is_private(parts.hostname, allow_loopback):
+            raise _unfit(f"{database}'s url is a private address; it must be a public one.")
         self._database, self._url = database, url.rstrip("/")
         self._plain = plain
         self._headers, self._loopback = dict(headers), allow_loopback

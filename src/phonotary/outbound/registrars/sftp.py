@@ -16,7 +16,7 @@ from phonotary.cnam import orders_delta
 from phonotary.cnam.orders import Order, Outcome, Unavailable
 from phonotary.cnam.orders_delta import Layout
 from phonotary.errors import Reason, Refused
-from phonotary.outbound.callbacks import may_be_called
+from phonotary.outbound.callbacks import is_private, may_be_called
 from phonotary.outbound.secret_file import secret
 
 if TYPE_CHECKING:
@@ -53,6 +53,8 @@ class Sftp:
         self.name, self._settings = settings.name, settings
         if (settings.key_file is None) == (settings.password_file is None):
             raise _unfit(f"{self.name} needs a key_file or a password_file, and not both.")
+        if is_private(settings.host, settings.allow_loopback):
+            raise _unfit(f"{self.name}'s host is a private address; it must be a public one.")
         self._known_hosts = _bytes(settings.known_hosts_file)
         if not self._known_hosts.strip():
             raise _unfit(f"{self.name}'s known_hosts_file names no host.")
