@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import itertools
 import time
 from dataclasses import replace
-from typing import Any
 
 import pytest
 
@@ -80,34 +78,6 @@ def test_an_approved_name_reaches_every_database_and_is_looked_up_there(
     assert seen == ("OLD NAME", NOW + 3_600, "elsewhere")
     assert entry.delivery.order_ref == f"ref {order.idempotency_key}"
     assert work(registering) == 0
-
-
-def test_calls_are_let_in_between_two_transactions(
-    database: Database, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    database.write(registrars.named)
-    registering, seen, write = worker(database, Clock(), Elsewhere()), [], database.write
-
-    def noted(work: Any) -> Any:
-        seen.append("transaction")
-        return write(work)
-
-    monkeypatch.setattr(database, "write", noted)
-
-    async def beside() -> None:
-        while True:
-            seen.append("call")
-            await asyncio.sleep(0)
-
-    async def both() -> None:
-        calls = asyncio.create_task(beside())
-        while await registering.work_once():
-            pass
-        calls.cancel()
-
-    asyncio.run(both())
-    assert seen.count("transaction") > 5
-    assert ("transaction", "transaction") not in itertools.pairwise(seen)
 
 
 @pytest.mark.parametrize("how", ENDINGS)
