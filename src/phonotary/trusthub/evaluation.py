@@ -141,12 +141,15 @@ def _end_user_row(
         where = _WHAT[policy.kind]
         missing = f"{a(need.name)} {need.name} End-User is missing. Please add one to the {where}."
         return row.failed(missing, MISSING_END_USER, [], invalid)
-    return min(
-        (_end_user_fields(row, need, part) for part in given), key=lambda each: len(each["invalid"])
-    )
+    # The best of several counts, and a wish of any of them: none may be lost on the way.
+    own = [fault for part in given for fault in _own_faults(need.type, part)]
+    judged = (_end_user_fields(row, need, part, own) for part in given)
+    return min(judged, key=lambda each: len(each["invalid"]))
 
 
-def _end_user_fields(row: Row, need: EndUserRequirement, part: EndUser) -> dict[str, Any]:
+def _end_user_fields(
+    row: Row, need: EndUserRequirement, part: EndUser, own: Sequence[dict[str, Any]] = ()
+) -> dict[str, Any]:
     valid, invalid = [], []
     for name in need.fields:
         known = _known(types.end_user_type(need.type), name)
@@ -162,7 +165,7 @@ def _end_user_fields(row: Row, need: EndUserRequirement, part: EndUser) -> dict[
             valid.append(valid_item(called, name))
             continue
         invalid.append(invalid_item(called, name, reason, WRONG_END_USER_FIELD))
-    return row.judged(valid, invalid + _own_faults(need.type, part))
+    return row.judged(valid, [*invalid, *own])
 
 
 def _own_faults(kind: str, part: EndUser) -> list[dict[str, Any]]:

@@ -535,6 +535,9 @@ def test_another_visibility_is_found_with_the_code_of_a_bad_name(said: Any) -> N
     assert (found["object_field"], found["error_code"]) == ("cnam_visibility", 11009)
     assert found["failure_reason"] == "The CNAM Visibility is invalid; it is private or public"
     assert not result["passed"]
+    # Another end user beside it, without a wish, does not make up for it.
+    both = evaluate(CNAM, product(display_name("ACME"), named))
+    assert row(both, "cnam_information")["error_code"] == 11009
 
 
 @pytest.mark.parametrize("nonsense", [{}, {"business_name": {"a": [1]}}, {"x": None}])
