@@ -91,7 +91,8 @@ def filed(attributes: Mapping[str, Any]) -> Filed:
 def of_number(store: Store, on: Sequence[Bundle], now: Instant) -> Displayed:
     """The identity of a number that is on these bundles (``standing.bundles_with``)."""
     cnam = next(standing.speaking(store, on, frozenset({policies.CNAM}), now), None)
-    branded = next(standing.speaking(store, on, policies.BRANDED_CALLING, now), None)
+    speaking = standing.speaking(store, on, policies.BRANDED_CALLING, now)
+    branded = next((each for each in speaking if each.display_approved), None)
     information = _information(store, branded.sid) if branded else None
     return Displayed(
         name15=standing.name_in(store, cnam) if cnam else None,

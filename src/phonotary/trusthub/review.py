@@ -108,6 +108,7 @@ def decide(
         errors=() if approved else facts.codes,
         valid_until=now + VALIDITY if approved else None,
         date_updated=now,
+        display_approved=approved,
     )
     held = filed.as_approved(store, after) if approved else None
     filing.advance(store, bundle, after, who, now, verdict.because, after.errors, held)
@@ -133,7 +134,9 @@ def _who(by: By, reviewer: str) -> str:
 def suspend(store: Store, now: Instant, bundle: Bundle, reviewer: str, because: str) -> Bundle:
     """Take an approval back; the next call and the next dip are lower."""
     target = lifecycle.step(bundle.status, "suspend", By.REVIEWER, Facts(because=because))
-    after = replace(bundle, status=target, valid_until=None, date_updated=now)
+    after = replace(
+        bundle, status=target, valid_until=None, date_updated=now, display_approved=False
+    )
     filing.advance(store, bundle, after, f"{By.REVIEWER}:{reviewer}", now, because)
     supporting_documents.follow(store, bundle.sid, supporting_documents.REJECTED, now)
     return after

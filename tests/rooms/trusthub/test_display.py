@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import pytest
 
 from phonotary.errors import Reason
-from phonotary.trusthub import display, filing, policies, review, standing
+from phonotary.trusthub import bundles, display, filing, policies, review, standing
 from phonotary.trusthub.display import DIGEST, Displayed, Filed, Logo
 from phonotary.trusthub.filing import LOOK, VET, Vetting
 from phonotary.trusthub.lifecycle import APPROVED
@@ -119,6 +119,35 @@ def test_it_ends_with_any_of_what_it_stands_on(store: MemoryStore, parent: Party
     office.on(store, parent, profile, other)
     assert displayed(store, other) == Displayed()
     assert display.of_number(store, [b for b in both if b.sid != profile.sid], NOW) == Displayed()
+
+
+def test_what_an_earlier_version_approved_is_shown_once_it_is_approved_again(
+    store: MemoryStore, parent: Party
+) -> None:
+    profile = office.approved(store, office.profile(store, parent))
+    branded = office.approved(store, office.branded(store, parent, profile))
+    number = on_all(store, parent, profile, branded)
+    earlier = replace(branded, display_approved=False)
+    store.bundles.replace(earlier)
+    assert displayed(store, number) == Displayed()
+    # One that stands after it is not hidden by it.
+    later = office.approved(store, office.branded(store, parent, profile))
+    assert displayed(store, number) == Displayed()
+    assert display.of_number(store, [profile, earlier, later], NOW).product_sid == later.sid
+    review.suspend(store, NOW, earlier, "rita", "to have it vetted")
+    assert office.approved(store, branded).display_approved
+    assert displayed(store, number).product_sid == branded.sid
+
+
+def test_nothing_but_an_approval_makes_a_display_count(store: MemoryStore, parent: Party) -> None:
+    profile = office.approved(store, office.profile(store, parent))
+    draft = office.branded(store, parent, profile)
+    assert not draft.display_approved
+    branded = office.approved(store, draft)
+    copy = bundles.provisional_copy(store, parent, NOW, branded.kind, branded.sid)
+    assert (branded.display_approved, copy.display_approved) == (True, False)
+    suspended = review.suspend(store, NOW, branded, "rita", "it is not who it says")
+    assert not suspended.display_approved
 
 
 def test_a_customer_that_keeps_its_name_is_private(store: MemoryStore, parent: Party) -> None:
