@@ -22,7 +22,7 @@ LONG = 65_536
 MOST = 2.0
 """Seconds of the processor's time, whatever else the machine does meanwhile."""
 PARTS = ("a", "a-", "a.", ".", "-", " ", "\n", "0", "1-", "1 (2).-", "+1", "P.", "P. O. ", "a ")
-WORDS = ("POST  ", "F.B.I", "SEATTLE, WA ", "https://a.", "@", "é'", "a;", "ab cd ")
+WORDS = ("POST  ", "F.B.I", "SEATTLE, WA ", "https://a.", "@", "é'", "a;", "ab cd ", "abc ")
 TEXTS = {part: (part * LONG)[:LONG] for part in (*PARTS, *WORDS)}
 
 

@@ -122,6 +122,23 @@ def test_what_ends_an_approval_ends_what_is_shown_at_once(
     assert standings(known.first, known.party.sid) == anew(database, known)
 
 
+def test_a_private_number_stays_private_without_its_approval(
+    database: Database, standings: Standings, known: Scene
+) -> None:
+    def hide(store: SqlStore) -> None:
+        for held in store.entity_assignments.all(bundle_sid=known.cnam):
+            user = store.end_users.get(held.object_sid)
+            if user and user.type == "cnam_information":
+                hidden = {**user.attributes, "cnam_visibility": "private"}
+                store.end_users.replace(replace(user, attributes=hidden))
+
+    assert standings(known.first, known.party.sid).display == SHOWN
+    database.write(lambda store: _suspend("cnam")(store, known))
+    assert standings(known.first, known.party.sid).display == SHOWN
+    database.write(hide)
+    assert standings(known.first, known.party.sid).display is None
+
+
 def anew(database: Database, known: Scene) -> Standing:
     return database.read(lambda store: standing_in(store, known.first, known.party.sid, NOW))
 

@@ -99,7 +99,8 @@ def of_number(store: Store, on: Sequence[Bundle], now: Instant) -> Displayed:
         name_product_sid=cnam.sid if cnam else None,
         filed=filed(information.attributes) if information else None,
         product_sid=branded.sid if branded else None,
-        private=cnam is not None and asks_for_privacy(store, cnam),
+        # As dips have it: also a product that counts for nothing else hides.
+        private=any(b.policy_sid == policies.CNAM and asks_for_privacy(store, b) for b in on),
     )
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from phonotary.errors import Reason
-from phonotary.trusthub import bundles, display, filing, policies, review, standing
+from phonotary.trusthub import bundles, display, filing, policies, privacy, review, standing
 from phonotary.trusthub.display import DIGEST, Displayed, Filed, Logo
 from phonotary.trusthub.filing import LOOK, VET, Vetting
 from phonotary.trusthub.lifecycle import APPROVED
@@ -155,6 +155,19 @@ def test_a_customer_that_keeps_its_name_is_private(store: MemoryStore, parent: P
     named = office.approved(store, cnam(store, parent, profile, cnam_visibility="private"))
     number = on_all(store, parent, profile, named)
     assert displayed(store, number).private
+    assert displayed(store, number, int(named.valid_until or 0)).private
+    review.suspend(store, NOW, named, "rita", "it is not who it says")
+    assert displayed(store, number).private == privacy.is_private(store, number.phone_number)
+    assert displayed(store, number).private
+
+
+def test_any_product_of_a_number_hides_its_name(store: MemoryStore, parent: Party) -> None:
+    profile = office.approved(store, office.profile(store, parent))
+    shown = office.approved(store, cnam(store, parent, profile))
+    hidden = cnam(store, parent, profile, cnam_visibility="private")
+    for on in ([profile, shown, hidden], [profile, hidden]):
+        assert display.of_number(store, on, NOW).private
+    assert not display.of_number(store, [profile, shown], NOW).private
 
 
 # What vetting says of it
