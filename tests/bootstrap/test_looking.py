@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -85,6 +86,18 @@ def test_a_sandbox_says_at_once_that_it_saw_nothing(database: Database) -> None:
     eyes = Eyes(NOWHERE)
     found = decided(database, eyes, 0, sandbox=True)
     assert (found.status, found.errors, eyes.looks) == ("twilio-rejected", (11015,), 1)
+
+
+@pytest.mark.parametrize(
+    ("seen", "sandbox", "excused"),
+    [(NOWHERE, True, True), (NOWHERE, False, False), (UNFIT, True, False), (SEEN, True, False)],
+)
+def test_only_a_sandbox_that_cannot_see_is_excused(
+    database: Database, seen: Logo, sandbox: bool, excused: bool
+) -> None:
+    sid = database.write(lambda store: filed(store, Clock().now(), Vetting("manual")))
+    worker = Worker(database, Clock(), sandbox=sandbox, logos=Eyes(seen))  # type: ignore[arg-type]
+    assert asyncio.run(worker.look_at(sid)) == replace(seen, excused=excused)
 
 
 def test_a_service_looks_three_times_in_eleven_minutes(database: Database) -> None:

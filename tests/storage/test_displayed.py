@@ -13,7 +13,7 @@ from phonotary.shaken.ports import ShownAs, Standing
 from phonotary.storage.database import Database
 from phonotary.storage.store import SqlStore
 from phonotary.trusthub import assignments, bundles, end_users, policies, review
-from phonotary.trusthub.display import DIGEST
+from phonotary.trusthub.display import DIGEST, Logo
 from phonotary.trusthub.records import TRUST_PRODUCT, Party
 from tests.rooms import office
 from tests.rooms.office import NOW, refused
@@ -57,8 +57,8 @@ def scene(store: SqlStore) -> Scene:
         for number in numbers
         for bundle in (profile, product, cnam, branded)
     ]
-    for bundle in (cnam, branded):
-        office.approved(store, bundle)
+    office.approved(store, cnam)
+    office.approved(store, branded, Logo(URL, PIN))
     first, second = (each.phone_number for each in numbers)
     return Scene(party, profile.sid, cnam.sid, branded.sid, made[3], first, second)
 

@@ -10,6 +10,7 @@ import asyncio
 import json
 import threading
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, cast
 
@@ -177,7 +178,10 @@ class Worker:
     async def look_at(self, bundle_sid: str) -> Logo | None:
         """What is behind the URL of a bundle's logo; None where it names none."""
         url = self._database.read(partial(_logo_url, bundle_sid))
-        return await self.logos.look(url) if url else None
+        if url is None:
+            return None
+        logo = await self.logos.look(url)
+        return replace(logo, excused=self._sandbox and not logo.reached)
 
     def _seen(self, claimed: Claimed, logo: Logo | None, store: SqlStore) -> None:
         attempt = claimed.job.attempts

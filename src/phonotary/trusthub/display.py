@@ -24,8 +24,8 @@ DIGEST = "branded_calls_logo_digest"
 bytes. The customer may give it with the URL; approval writes it where he did not."""
 
 _UNSEEN = (
-    "The logo was not seen, and a logo that nothing pins is not approved: {because} Its digest "
-    f"may be given with it ({DIGEST})."
+    "The logo was not seen, and is not approved unseen: {because} In a sandbox its digest may be "
+    f"given with it ({DIGEST})."
 )
 _OTHER = "The logo behind its URL is not the one that its digest is of."
 
@@ -58,6 +58,8 @@ class Logo:
     """Why there is none, in one sentence or more."""
     reached: bool = True
     """Something was served there, usable or not."""
+    excused: bool = False
+    """Nothing was, and this is a sandbox, which may have no way there: a digest will do."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +124,7 @@ def is_settled(store: Store, bundle: Bundle, logo: Logo | None) -> bool:
 def pin(store: Store, bundle: Bundle, logo: Logo | None, now: Instant) -> None:
     """Write the digest of the logo into the record that is being approved: what is signed later is
     what was seen now, whatever its URL serves by then. Refused (NOT_COMPLIANT) where there is a
-    logo and nothing to pin it by."""
+    logo that was not seen, unless a sandbox is excused by the digest that its customer gave."""
     pinned = _pinned(store, bundle, logo)
     if pinned is None:
         return
@@ -139,8 +141,8 @@ def _pinned(store: Store, bundle: Bundle, logo: Logo | None) -> tuple[EndUser, s
         return None
     if logo is None or logo.url != said.logo_url:
         logo = Logo(said.logo_url, None, "nobody has looked at it yet.", reached=False)
-    # What is there and is no logo cannot be meant by a digest either.
-    if logo.digest is None and (logo.reached or said.logo_digest is None):
+    # A digest without its logo says nothing of whose face it is: only a sandbox lets it do.
+    if logo.digest is None and not (logo.excused and said.logo_digest):
         raise Refused(Reason.NOT_COMPLIANT, _UNSEEN.format(because=logo.because))
     if said.logo_digest is None:
         return information, str(logo.digest)

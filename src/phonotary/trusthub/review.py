@@ -77,7 +77,7 @@ def vet(
         logo=logo,
         rehearse=rehearse,
     )
-    because = " ".join([*decision.because, *_unseen(decision.approved, logo)])
+    because = " ".join(decision.because)
     verdict = Verdict(decision.approved, tuple(decision.codes), because, logo)
     return decide(store, now, bundle, verdict, By.VETTING)
 
@@ -111,7 +111,8 @@ def decide(
         display_approved=approved,
     )
     held = filed.as_approved(store, after) if approved else None
-    filing.advance(store, bundle, after, who, now, verdict.because, after.errors, held)
+    because = " ".join(each for each in (verdict.because, _unseen(approved, verdict.logo)) if each)
+    filing.advance(store, bundle, after, who, now, because, after.errors, held)
     paper = supporting_documents.APPROVED if approved else supporting_documents.REJECTED
     supporting_documents.follow(store, bundle.sid, paper, now)
     return after
@@ -142,11 +143,11 @@ def suspend(store: Store, now: Instant, bundle: Bundle, reviewer: str, because: 
     return after
 
 
-def _unseen(approved: bool, logo: Logo | None) -> tuple[str, ...]:
+def _unseen(approved: bool, logo: Logo | None) -> str:
     """Said with the approval, for a sandbox that could not see the logo lets its digest do."""
     if not approved or logo is None or logo.digest is not None:
-        return ()
-    return (f"The logo was not seen, and its digest is taken as given: {logo.because}",)
+        return ""
+    return f"The logo was not seen, and its digest is taken as given: {logo.because}"
 
 
 def _compliant(store: Store, bundle: Bundle) -> bool:

@@ -25,6 +25,7 @@ OTHER = "sha256-" + "B" * 43
 WITH_LOGO = {"branded_calls_logo_url": URL}
 REACHED = Logo(URL, SEEN)
 NOWHERE = Logo(URL, None, "Nothing answers.", reached=False)
+EXCUSED = replace(NOWHERE, excused=True)
 
 
 @pytest.mark.parametrize(
@@ -290,27 +291,47 @@ def test_only_a_sandbox_takes_a_digest_for_a_logo_it_cannot_see(
 ) -> None:
     given = {**WITH_LOGO, DIGEST: SEEN}
     bundle = submitted(store, parent, **given)
-    status, _, because = vet(store, bundle, NOWHERE, rehearse=True)
+    status, _, because = vet(store, bundle, EXCUSED)
     assert (status, digest_of(store, bundle)) == (APPROVED, SEEN)
     assert "was not seen" in because and "Nothing answers." in because
     status, codes, _ = vet(store, submitted(store, parent, **given), NOWHERE)
     assert (status, codes) == ("twilio-rejected", (11015,))
     # What is there and is no logo, no digest makes one.
     unfit = Logo(URL, None, "The logo is not a BMP image.")
-    assert vet(store, submitted(store, parent, **given), unfit, rehearse=True)[1] == (11015,)
+    assert vet(store, submitted(store, parent, **given), unfit)[1] == (11015,)
+    assert vet(store, submitted(store, parent, **WITH_LOGO), EXCUSED)[1] == (11015,)
 
 
 @pytest.mark.parametrize(
     ("given", "logo"),
-    [(None, None), (None, NOWHERE), (SEEN, Logo(URL, None, "It is no BMP.")), (OTHER, REACHED)],
+    [
+        (None, None),
+        (None, NOWHERE),
+        (None, EXCUSED),
+        (SEEN, None),
+        (SEEN, NOWHERE),
+        (SEEN, Logo(URL, None, "It is no BMP.")),
+        (OTHER, REACHED),
+    ],
 )
-def test_a_person_cannot_approve_a_logo_that_nothing_pins(
+def test_a_person_cannot_approve_a_logo_that_was_not_seen(
     store: MemoryStore, parent: Party, given: str | None, logo: Logo | None
 ) -> None:
     bundle = submitted(store, parent, **WITH_LOGO, **({DIGEST: given} if given else {}))
     verdict = review.Verdict(True, logo=logo)
     with refused(Reason.NOT_COMPLIANT):
         review.decide(store, NOW, bundle, verdict, review.By.REVIEWER, "rita")
+
+
+def test_the_history_says_of_a_persons_approval_that_it_saw_no_logo(
+    store: MemoryStore, parent: Party
+) -> None:
+    bundle = submitted(store, parent, **WITH_LOGO, **{DIGEST: SEEN})
+    verdict = review.Verdict(True, because="They called.", logo=EXCUSED)
+    review.decide(store, NOW, bundle, verdict, review.By.REVIEWER, "rita")
+    because = store.history(bundle.sid)[-1].because
+    assert because.startswith("They called. The logo was not seen")
+    assert "Nothing answers." in because
 
 
 def test_a_rehearsed_approval_needs_the_logo_as_well(store: MemoryStore, parent: Party) -> None:
