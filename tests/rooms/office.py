@@ -27,6 +27,7 @@ from phonotary.trusthub import (
     review,
     supporting_documents,
 )
+from phonotary.trusthub.display import Logo
 from phonotary.trusthub.filing import Vetting
 from phonotary.trusthub.lifecycle import By
 from phonotary.trusthub.records import TRUST_PRODUCT, Bundle, Number, Party
@@ -142,11 +143,13 @@ def profile(
     return bundle
 
 
-def approved(store: Any, bundle: Bundle) -> Bundle:
-    """Submitted by its customer and approved by a reviewer."""
+def approved(store: Any, bundle: Bundle, logo: Logo | None = None) -> Bundle:
+    """Submitted by its customer and approved by a reviewer, who saw this logo."""
     current = store.bundles.get(bundle.sid)
     submitted = filing.submit(store, NOW, current, MANUAL)
-    return review.decide(store, NOW, submitted, review.Verdict(True), By.REVIEWER, "rita")
+    return review.decide(
+        store, NOW, submitted, review.Verdict(True, logo=logo), By.REVIEWER, "rita"
+    )
 
 
 def in_status(store: Any, party: Party, status: str, kind: str = TRUST_PRODUCT) -> Bundle:

@@ -51,6 +51,7 @@ def bundle(n: int, owner: str) -> r.Bundle:
         valid_until=None if n % 2 else NOW + 2**33,
         errors=(18601, 22214) if n % 2 else (),
         copy_of=sid("BU", 999) if n % 2 else None,
+        display_approved=bool(n % 2),
         **_DATED,
     )
 

@@ -6,16 +6,22 @@ import threading
 from dataclasses import replace
 
 import pytest
+from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from sqlalchemy.exc import IntegrityError
 
 from phonotary.bootstrap.hub import open_hub
+from phonotary.bootstrap.standing import standing_in
 from phonotary.config import Settings
 from phonotary.errors import Reason, Refused
+from phonotary.shaken.ports import ShownAs
 from phonotary.storage import migrate, schema, schema_names
 from phonotary.storage.database import Database
+from phonotary.storage.store import SqlStore
+from tests.rooms.office import NOW
 from tests.storage.samples import OURS, bundle, number
+from tests.storage.test_displayed import SHORT, SHOWN, scene
 
 
 def test_the_migrated_schema_is_the_one_the_program_uses(database: Database) -> None:
@@ -31,6 +37,22 @@ def test_migrating_twice_does_nothing_the_second_time(empty_url: str) -> None:
     assert migrate.upgrade(database) is True
     assert migrate.current(database) == migrate.HEAD
     assert migrate.upgrade(database) is False
+    database.close()
+
+
+def test_an_approval_from_before_shows_nobody(empty_url: str) -> None:
+    database = Database(empty_url)
+    migrate.upgrade(database)
+    known = database.write(scene)
+
+    def shown(store: SqlStore) -> ShownAs | None:
+        return standing_in(store, known.first, known.party.sid, NOW).display
+
+    assert database.read(shown) == SHOWN
+    with database.engine.begin() as connection:
+        command.downgrade(migrate._config(connection), "0007")
+    migrate.upgrade(database)
+    assert database.read(shown) == SHORT
     database.close()
 
 

@@ -13,7 +13,7 @@ from phonotary.shaken.ports import ShownAs, Standing
 from phonotary.storage.database import Database
 from phonotary.storage.store import SqlStore
 from phonotary.trusthub import assignments, bundles, end_users, policies, review
-from phonotary.trusthub.display import DIGEST
+from phonotary.trusthub.display import DIGEST, Logo
 from phonotary.trusthub.records import TRUST_PRODUCT, Party
 from tests.rooms import office
 from tests.rooms.office import NOW, refused
@@ -57,8 +57,8 @@ def scene(store: SqlStore) -> Scene:
         for number in numbers
         for bundle in (profile, product, cnam, branded)
     ]
-    for bundle in (cnam, branded):
-        office.approved(store, bundle)
+    office.approved(store, cnam)
+    office.approved(store, branded, Logo(URL, PIN))
     first, second = (each.phone_number for each in numbers)
     return Scene(party, profile.sid, cnam.sid, branded.sid, made[3], first, second)
 
@@ -120,6 +120,23 @@ def test_what_ends_an_approval_ends_what_is_shown_at_once(
     database.write(lambda store: act(store, known))
     assert standings(known.first, known.party.sid).display == left
     assert standings(known.first, known.party.sid) == anew(database, known)
+
+
+def test_a_private_number_stays_private_without_its_approval(
+    database: Database, standings: Standings, known: Scene
+) -> None:
+    def hide(store: SqlStore) -> None:
+        for held in store.entity_assignments.all(bundle_sid=known.cnam):
+            user = store.end_users.get(held.object_sid)
+            if user and user.type == "cnam_information":
+                hidden = {**user.attributes, "cnam_visibility": "private"}
+                store.end_users.replace(replace(user, attributes=hidden))
+
+    assert standings(known.first, known.party.sid).display == SHOWN
+    database.write(lambda store: _suspend("cnam")(store, known))
+    assert standings(known.first, known.party.sid).display == SHOWN
+    database.write(hide)
+    assert standings(known.first, known.party.sid).display is None
 
 
 def anew(database: Database, known: Scene) -> Standing:

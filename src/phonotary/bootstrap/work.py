@@ -10,6 +10,7 @@ import asyncio
 import json
 import threading
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, cast
 
@@ -21,6 +22,7 @@ from phonotary.bootstrap.logos import Logos
 from phonotary.clock import Clock, Instant
 from phonotary.cnam import suggestions
 from phonotary.errors import Refused
+from phonotary.events import Job
 from phonotary.outbound import callbacks
 from phonotary.storage import jobs
 from phonotary.storage.database import Database
@@ -154,7 +156,11 @@ class Worker:
         now = self._clock.now()
         due = jobs.claim(store, now, self._clock.wall(), kind=filing.VET)
         for claimed in due:
-            self._vet_one(store, claimed)
+            if (look := _look_instead(store, claimed.job)) is not None:
+                store.enqueue(look)
+                jobs.done(store, claimed.seq)
+            else:
+                self._vet_one(store, claimed)
         return len(due)
 
     async def _look_all(self) -> int:
@@ -172,7 +178,10 @@ class Worker:
     async def look_at(self, bundle_sid: str) -> Logo | None:
         """What is behind the URL of a bundle's logo; None where it names none."""
         url = self._database.read(partial(_logo_url, bundle_sid))
-        return await self.logos.look(url) if url else None
+        if url is None:
+            return None
+        logo = await self.logos.look(url)
+        return replace(logo, excused=self._sandbox and not logo.reached)
 
     def _seen(self, claimed: Claimed, logo: Logo | None, store: SqlStore) -> None:
         attempt = claimed.job.attempts
@@ -276,6 +285,15 @@ class Worker:
         start = claimed.job.due if self._sandbox else self._clock.now()
         due: Instant = start + waits[attempt - 1]
         return lambda store: jobs.again(store, claimed.seq, due, because)
+
+
+def _look_instead(store: SqlStore, job: Job) -> Job | None:
+    """For a bundle with a logo that was filed with a version which looked at none."""
+    bundle = store.bundles.get(job.subject)
+    if bundle is None:
+        return None
+    vetting = filing.vetting_job(cast(Store, store), bundle, job.due)
+    return vetting if vetting.kind == filing.LOOK else None
 
 
 def _logo_url(bundle_sid: str, store: SqlStore) -> str | None:

@@ -35,7 +35,11 @@ NUMBER_AS_NAME = 11018
 LINK_IN_REASON = 11020
 
 _DIGEST = re.compile(r"sha256-[A-Za-z0-9+/]{43}")
-_LINK = re.compile(r"https?:|www\.|\b[a-z0-9-]+\.(?:com|net|org|us|io|co|biz|info)\b", re.I)
+# A host name is tried from its first character only: from each of them, a long one without a dot
+# would be read as often as it has characters.
+_LINK = re.compile(
+    r"https?:|www\.|(?<![a-z0-9-])[a-z0-9-]+\.(?:com|net|org|us|io|co|biz|info)\b", re.I
+)
 # File header and the first fields of BITMAPINFOHEADER: width and height, which is below zero
 # where the rows begin at the top.
 _BMP = struct.Struct("<2sIHHIIii")
@@ -193,5 +197,5 @@ def _reasons(reasons: tuple[str, ...]) -> Iterator[Finding]:
         if not text.isprintable():
             sentence = "A call reason may hold only printable characters."
             yield Finding("reasons", sentence, REASON)
-        if _LINK.search(text):
+        if len(text) <= LONGEST_REASON and _LINK.search(text):
             yield Finding("reasons", "A call reason holds no link.", LINK_IN_REASON)

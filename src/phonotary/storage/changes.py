@@ -18,7 +18,7 @@ from phonotary.access.accounts import Account
 from phonotary.clock import Instant
 from phonotary.storage import direct, schema
 from phonotary.storage.collections import Rows
-from phonotary.trusthub import display, lifecycle, policies
+from phonotary.trusthub import display, lifecycle, policies, privacy
 from phonotary.trusthub import records as r
 
 T = TypeVar("T")
@@ -257,7 +257,8 @@ def _standing_of(account: Account) -> tuple[str, str]:
 
 
 def _name(end_user: r.EndUser) -> Any:
-    """All of it that a call may show."""
+    """All of it that a call may show, and what hides it."""
     if end_user.type == display.INFORMATION:
         return end_user.attributes
-    return end_user.attributes.get("business_name")
+    # A product that is not approved may be edited, and hides its numbers' names all the same.
+    return end_user.attributes.get("business_name"), end_user.attributes.get(privacy.VISIBILITY)

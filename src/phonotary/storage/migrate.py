@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 from phonotary.storage.database import Database
 from phonotary.storage.store import SqlStore
 
-HEAD = "0007"
+HEAD = "0008"
 
 
 def current(database: Database) -> str | None:

@@ -25,6 +25,7 @@ from sqlalchemy import (
     Text,
     TypeDecorator,
     UniqueConstraint,
+    false,
 )
 
 metadata = MetaData(
@@ -114,6 +115,7 @@ bundles = kept(
         Column("valid_until", Instant),
         Column("errors", Codes, nullable=False),
         Column("copy_of", Sid),
+        Column("display_approved", Boolean, nullable=False, server_default=false()),
     ),
     Index(None, "account_sid", "kind", "seq"),
     Index(None, "account_sid", "kind", "status", "seq"),

@@ -213,6 +213,7 @@ def provisional_copy(store: Store, party: Party, now: Instant, kind: str, sid: s
         copy_of=sid,
         date_created=now,
         date_updated=now,
+        display_approved=False,
     )
     store.bundles.add(copy)
     for entity in store.entity_assignments.all(bundle_sid=sid):

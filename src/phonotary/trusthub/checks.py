@@ -73,8 +73,6 @@ class Case:
     display_findings: DisplayCheck
     logo: Logo | None = None
     """What was found behind the URL of the bundle's logo, where somebody looked."""
-    rehearse: bool = False
-    """The sandbox, which may have no way to the logo."""
 
     @cached_property
     def linked(self) -> list[SupportingBundle]:
@@ -232,8 +230,7 @@ def _branded_logo_seen(case: Case) -> Iterator[Said]:
         if seen is None or seen.url != filed.logo_url:
             yield Said("The logo was not looked at.")
         elif seen.digest is None:
-            # In a sandbox without a way to the logo, the digest given with it will do.
-            if seen.reached or not (case.rehearse and filed.logo_digest):
+            if not (seen.excused and filed.logo_digest):
                 yield Said(f"The logo cannot be used: {seen.because}")
         elif filed.logo_digest not in (None, seen.digest):
             yield Said("The logo behind its URL is not the one that its digest is of.")

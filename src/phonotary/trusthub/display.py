@@ -24,8 +24,8 @@ DIGEST = "branded_calls_logo_digest"
 bytes. The customer may give it with the URL; approval writes it where he did not."""
 
 _UNSEEN = (
-    "The logo was not seen, and a logo that nothing pins is not approved: {because} Its digest "
-    f"may be given with it ({DIGEST})."
+    "The logo was not seen, and is not approved unseen: {because} In a sandbox its digest may be "
+    f"given with it ({DIGEST})."
 )
 _OTHER = "The logo behind its URL is not the one that its digest is of."
 
@@ -58,6 +58,8 @@ class Logo:
     """Why there is none, in one sentence or more."""
     reached: bool = True
     """Something was served there, usable or not."""
+    excused: bool = False
+    """Nothing was, and this is a sandbox, which may have no way there: a digest will do."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,14 +94,16 @@ def filed(attributes: Mapping[str, Any]) -> Filed:
 def of_number(store: Store, on: Sequence[Bundle], now: Instant) -> Displayed:
     """The identity of a number that is on these bundles (``standing.bundles_with``)."""
     cnam = next(standing.speaking(store, on, frozenset({policies.CNAM}), now), None)
-    branded = next(standing.speaking(store, on, policies.BRANDED_CALLING, now), None)
+    speaking = standing.speaking(store, on, policies.BRANDED_CALLING, now)
+    branded = next((each for each in speaking if each.display_approved), None)
     information = _information(store, branded.sid) if branded else None
     return Displayed(
         name15=standing.name_in(store, cnam) if cnam else None,
         name_product_sid=cnam.sid if cnam else None,
         filed=filed(information.attributes) if information else None,
         product_sid=branded.sid if branded else None,
-        private=cnam is not None and asks_for_privacy(store, cnam),
+        # As dips have it: also a product that counts for nothing else hides.
+        private=any(b.policy_sid == policies.CNAM and asks_for_privacy(store, b) for b in on),
     )
 
 
@@ -121,7 +125,7 @@ def is_settled(store: Store, bundle: Bundle, logo: Logo | None) -> bool:
 def pin(store: Store, bundle: Bundle, logo: Logo | None, now: Instant) -> None:
     """Write the digest of the logo into the record that is being approved: what is signed later is
     what was seen now, whatever its URL serves by then. Refused (NOT_COMPLIANT) where there is a
-    logo and nothing to pin it by."""
+    logo that was not seen, unless a sandbox is excused by the digest that its customer gave."""
     pinned = _pinned(store, bundle, logo)
     if pinned is None:
         return
@@ -138,8 +142,8 @@ def _pinned(store: Store, bundle: Bundle, logo: Logo | None) -> tuple[EndUser, s
         return None
     if logo is None or logo.url != said.logo_url:
         logo = Logo(said.logo_url, None, "nobody has looked at it yet.", reached=False)
-    # What is there and is no logo cannot be meant by a digest either.
-    if logo.digest is None and (logo.reached or said.logo_digest is None):
+    # A digest without its logo says nothing of whose face it is: only a sandbox lets it do.
+    if logo.digest is None and not (logo.excused and said.logo_digest):
         raise Refused(Reason.NOT_COMPLIANT, _UNSEEN.format(because=logo.because))
     if said.logo_digest is None:
         return information, str(logo.digest)

@@ -103,9 +103,14 @@ def submit(store: Store, now: Instant, bundle: Bundle, vetting: Vetting) -> Bund
     supporting_documents.follow(store, bundle.sid, supporting_documents.PENDING, now)
     due = vetting.due(bundle, now)
     if due is not None:
-        kind = LOOK if display.logo_url(store, bundle) else VET
-        store.enqueue(Job(kind, f"{kind}:{bundle.sid}:{sids.mint('JB')}", bundle.sid, due))
+        store.enqueue(vetting_job(store, bundle, due))
     return after
+
+
+def vetting_job(store: Store, bundle: Bundle, due: Instant) -> Job:
+    """Automatic vetting of a bundle that was submitted."""
+    kind = LOOK if display.logo_url(store, bundle) else VET
+    return Job(kind, f"{kind}:{bundle.sid}:{sids.mint('JB')}", bundle.sid, due)
 
 
 def advance(

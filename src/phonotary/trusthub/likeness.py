@@ -20,12 +20,15 @@ _FILLERS = frozenset({"A", "AND", "AT", "FOR", "IN", "OF", "ON", "THE"})
 # Percent of rapidfuzz's ratios. Measured on two dozen made-up pairs, legal forms left out: honest
 # spellings scored 58 and above, strangers 55 and below.
 _ALIKE = 57
+# Each word is held against each of the other name, so what is looked at is bounded; no host name
+# and no name of a business is longer.
+_LONGEST = 256
 
 
 def resembles(name: str, *known: str) -> bool:
     """Whether ``name`` resembles any of the known names: a legal name or a host name."""
-    shown = _words(name)
-    return any(_alike(shown, words) for each in known if (words := _words(each)))
+    shown = _words(name[:_LONGEST])
+    return any(_alike(shown, words) for each in known if (words := _words(each[:_LONGEST])))
 
 
 def _words(text: str) -> list[str]:

@@ -43,6 +43,9 @@ class Bundle:
     """The bundle this one is a provisional copy of."""
     date_created: Instant
     date_updated: Instant
+    display_approved: bool = False
+    """Its approval was made by the rules for how a business is shown. Versions before them
+    approved whatever stood there, and that is shown to nobody."""
 
 
 @dataclass(frozen=True, slots=True)

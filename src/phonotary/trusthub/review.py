@@ -77,7 +77,7 @@ def vet(
         logo=logo,
         rehearse=rehearse,
     )
-    because = " ".join([*decision.because, *_unseen(decision.approved, logo)])
+    because = " ".join(decision.because)
     verdict = Verdict(decision.approved, tuple(decision.codes), because, logo)
     return decide(store, now, bundle, verdict, By.VETTING)
 
@@ -108,9 +108,11 @@ def decide(
         errors=() if approved else facts.codes,
         valid_until=now + VALIDITY if approved else None,
         date_updated=now,
+        display_approved=approved,
     )
     held = filed.as_approved(store, after) if approved else None
-    filing.advance(store, bundle, after, who, now, verdict.because, after.errors, held)
+    because = " ".join(each for each in (verdict.because, _unseen(approved, verdict.logo)) if each)
+    filing.advance(store, bundle, after, who, now, because, after.errors, held)
     paper = supporting_documents.APPROVED if approved else supporting_documents.REJECTED
     supporting_documents.follow(store, bundle.sid, paper, now)
     return after
@@ -133,17 +135,19 @@ def _who(by: By, reviewer: str) -> str:
 def suspend(store: Store, now: Instant, bundle: Bundle, reviewer: str, because: str) -> Bundle:
     """Take an approval back; the next call and the next dip are lower."""
     target = lifecycle.step(bundle.status, "suspend", By.REVIEWER, Facts(because=because))
-    after = replace(bundle, status=target, valid_until=None, date_updated=now)
+    after = replace(
+        bundle, status=target, valid_until=None, date_updated=now, display_approved=False
+    )
     filing.advance(store, bundle, after, f"{By.REVIEWER}:{reviewer}", now, because)
     supporting_documents.follow(store, bundle.sid, supporting_documents.REJECTED, now)
     return after
 
 
-def _unseen(approved: bool, logo: Logo | None) -> tuple[str, ...]:
+def _unseen(approved: bool, logo: Logo | None) -> str:
     """Said with the approval, for a sandbox that could not see the logo lets its digest do."""
     if not approved or logo is None or logo.digest is not None:
-        return ()
-    return (f"The logo was not seen, and its digest is taken as given: {logo.because}",)
+        return ""
+    return f"The logo was not seen, and its digest is taken as given: {logo.because}"
 
 
 def _compliant(store: Store, bundle: Bundle) -> bool:

@@ -66,7 +66,7 @@ def vet(
     if rehearsed is not None:
         found.append(rehearsed)
     else:
-        case = Case(policy, facts, now, name_findings, display_findings, logo, rehearse)
+        case = Case(policy, facts, now, name_findings, display_findings, logo)
         _check(case, found, warnings)
     return Decision(
         approved=not found,

@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import pytest
 
 from phonotary.errors import Reason
-from phonotary.trusthub import display, filing, policies, review, standing, vetting
+from phonotary.trusthub import (
+    bundles,
+    display,
+    filing,
+    policies,
+    privacy,
+    review,
+    standing,
+    vetting,
+)
 from phonotary.trusthub.display import DIGEST, Displayed, Filed, Logo
 from phonotary.trusthub.facts import facts_of
 from phonotary.trusthub.filing import LOOK, VET, Vetting
@@ -27,6 +36,7 @@ OTHER = "sha256-" + "B" * 43
 WITH_LOGO = {"branded_calls_logo_url": URL}
 REACHED = Logo(URL, SEEN)
 NOWHERE = Logo(URL, None, "Nothing answers.", reached=False)
+EXCUSED = replace(NOWHERE, excused=True)
 
 
 @pytest.mark.parametrize(
@@ -127,11 +137,53 @@ def test_it_ends_with_any_of_what_it_stands_on(store: MemoryStore, parent: Party
     assert display.of_number(store, [b for b in both if b.sid != profile.sid], NOW) == Displayed()
 
 
+def test_what_an_earlier_version_approved_is_shown_once_it_is_approved_again(
+    store: MemoryStore, parent: Party
+) -> None:
+    profile = office.approved(store, office.profile(store, parent))
+    branded = office.approved(store, office.branded(store, parent, profile))
+    number = on_all(store, parent, profile, branded)
+    earlier = replace(branded, display_approved=False)
+    store.bundles.replace(earlier)
+    assert displayed(store, number) == Displayed()
+    # One that stands after it is not hidden by it.
+    later = office.approved(store, office.branded(store, parent, profile))
+    assert displayed(store, number) == Displayed()
+    assert display.of_number(store, [profile, earlier, later], NOW).product_sid == later.sid
+    review.suspend(store, NOW, earlier, "rita", "to have it vetted")
+    assert office.approved(store, branded).display_approved
+    assert displayed(store, number).product_sid == branded.sid
+
+
+def test_nothing_but_an_approval_makes_a_display_count(store: MemoryStore, parent: Party) -> None:
+    profile = office.approved(store, office.profile(store, parent))
+    draft = office.branded(store, parent, profile)
+    assert not draft.display_approved
+    branded = office.approved(store, draft)
+    copy = bundles.provisional_copy(store, parent, NOW, branded.kind, branded.sid)
+    assert (branded.display_approved, copy.display_approved) == (True, False)
+    suspended = review.suspend(store, NOW, branded, "rita", "it is not who it says")
+    assert not suspended.display_approved
+
+
 def test_a_customer_that_keeps_its_name_is_private(store: MemoryStore, parent: Party) -> None:
     profile = office.approved(store, office.profile(store, parent))
     named = office.approved(store, cnam(store, parent, profile, cnam_visibility="private"))
     number = on_all(store, parent, profile, named)
     assert displayed(store, number).private
+    assert displayed(store, number, int(named.valid_until or 0)).private
+    review.suspend(store, NOW, named, "rita", "it is not who it says")
+    assert displayed(store, number).private == privacy.is_private(store, number.phone_number)
+    assert displayed(store, number).private
+
+
+def test_any_product_of_a_number_hides_its_name(store: MemoryStore, parent: Party) -> None:
+    profile = office.approved(store, office.profile(store, parent))
+    shown = office.approved(store, cnam(store, parent, profile))
+    hidden = cnam(store, parent, profile, cnam_visibility="private")
+    for on in ([profile, shown, hidden], [profile, hidden]):
+        assert display.of_number(store, on, NOW).private
+    assert not display.of_number(store, [profile, shown], NOW).private
 
 
 @pytest.mark.parametrize(
@@ -295,27 +347,47 @@ def test_only_a_sandbox_takes_a_digest_for_a_logo_it_cannot_see(
 ) -> None:
     given = {**WITH_LOGO, DIGEST: SEEN}
     bundle = submitted(store, parent, **given)
-    status, _, because = vet(store, bundle, NOWHERE, rehearse=True)
+    status, _, because = vet(store, bundle, EXCUSED)
     assert (status, digest_of(store, bundle)) == (APPROVED, SEEN)
     assert "was not seen" in because and "Nothing answers." in because
     status, codes, _ = vet(store, submitted(store, parent, **given), NOWHERE)
     assert (status, codes) == ("twilio-rejected", (11015,))
     # What is there and is no logo, no digest makes one.
     unfit = Logo(URL, None, "The logo is not a BMP image.")
-    assert vet(store, submitted(store, parent, **given), unfit, rehearse=True)[1] == (11015,)
+    assert vet(store, submitted(store, parent, **given), unfit)[1] == (11015,)
+    assert vet(store, submitted(store, parent, **WITH_LOGO), EXCUSED)[1] == (11015,)
 
 
 @pytest.mark.parametrize(
     ("given", "logo"),
-    [(None, None), (None, NOWHERE), (SEEN, Logo(URL, None, "It is no BMP.")), (OTHER, REACHED)],
+    [
+        (None, None),
+        (None, NOWHERE),
+        (None, EXCUSED),
+        (SEEN, None),
+        (SEEN, NOWHERE),
+        (SEEN, Logo(URL, None, "It is no BMP.")),
+        (OTHER, REACHED),
+    ],
 )
-def test_a_person_cannot_approve_a_logo_that_nothing_pins(
+def test_a_person_cannot_approve_a_logo_that_was_not_seen(
     store: MemoryStore, parent: Party, given: str | None, logo: Logo | None
 ) -> None:
     bundle = submitted(store, parent, **WITH_LOGO, **({DIGEST: given} if given else {}))
     verdict = review.Verdict(True, logo=logo)
     with refused(Reason.NOT_COMPLIANT):
         review.decide(store, NOW, bundle, verdict, review.By.REVIEWER, "rita")
+
+
+def test_the_history_says_of_a_persons_approval_that_it_saw_no_logo(
+    store: MemoryStore, parent: Party
+) -> None:
+    bundle = submitted(store, parent, **WITH_LOGO, **{DIGEST: SEEN})
+    verdict = review.Verdict(True, because="They called.", logo=EXCUSED)
+    review.decide(store, NOW, bundle, verdict, review.By.REVIEWER, "rita")
+    because = store.history(bundle.sid)[-1].because
+    assert because.startswith("They called. The logo was not seen")
+    assert "Nothing answers." in because
 
 
 def test_a_rehearsed_approval_needs_the_logo_as_well(store: MemoryStore, parent: Party) -> None:
