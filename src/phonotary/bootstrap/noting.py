@@ -37,6 +37,13 @@ class Noted:
             return frozenset({EVERYTHING})
         return frozenset(self.subjects)
 
+    def add(self, other: Noted) -> None:
+        """What another answer rests on, which this one makes use of."""
+        self.subjects |= other.subjects
+        self.bundles |= other.bundles
+        ends = [each for each in (self.until, other.until) if each is not None]
+        self.until = min(ends, default=None)
+
     def found(self, record: Any) -> None:
         """The record's own SID, unless the number asked about stands for it: that one is not
         noted, so that all numbers of a customer rest on the same."""

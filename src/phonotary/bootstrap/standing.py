@@ -15,8 +15,9 @@ from phonotary import clock
 from phonotary.access import accounts
 from phonotary.bootstrap.displaying import shown_as
 from phonotary.bootstrap.noting import Noted
+from phonotary.bootstrap.vouched import Ask, Vouched, asked_anew
 from phonotary.clock import Instant
-from phonotary.directory import CAPACITY, Directory
+from phonotary.directory import CAPACITY, EVERYTHING, Directory
 from phonotary.errors import Reason, Refused
 from phonotary.shaken.ports import Standing
 from phonotary.storage.database import Database
@@ -33,7 +34,9 @@ _MOST_INPUTS = 8
 _JITTER = 5
 
 
-def standing_in(store: SqlStore, tn: str, account_sid: str, now: Instant) -> Standing:
+def standing_in(
+    store: SqlStore, tn: str, account_sid: str, now: Instant, ask: Ask = asked_anew
+) -> Standing:
     """The standing of one number for one calling account, read within a transaction."""
     noted = Noted(store, now)
     noted.subjects.add(account_sid)
@@ -43,7 +46,7 @@ def standing_in(store: SqlStore, tn: str, account_sid: str, now: Instant) -> Sta
     # A subaccount is nothing without its parent: whoever suspends the parent means both.
     known = account is not None and accounts.is_active(account, store.account(owner_sid))
     caller = Party(account_sid, owner_sid)
-    facts = kyc.of_number(noted.store, tn, caller, now)
+    facts = kyc.of_number(noted.store, tn, caller, now, ask(store, noted))
     shown = display.of_number(noted.store, facts.on, now)
     name = kyc.business_name(noted.store, facts.profile) if facts.profile else None
     # The ledger keeps the first of them: whose word the level is, then whose the name.
@@ -121,6 +124,7 @@ class Standings:
         self._known_alike: dict[Alike, Standing] = {}
         self.directory: Directory[Standing] = Directory(capacity, stale=_not_fresh)
         self._directories: list[Directory[Any]] = [self.directory]
+        self._vouched = Vouched(lambda: self.directory.epoch)
         self.feed = Feed(database, self._change, self._forget_all, monotonic)
 
     def tell(self, directory: Directory[Any]) -> None:
@@ -145,10 +149,10 @@ class Standings:
         told = frozenset(subjects)
         for directory in self._directories:
             directory.change(told)
+        self._vouched.change(told)
 
     def _forget_all(self) -> None:
-        for directory in self._directories:
-            directory.forget_all()
+        self._change((EVERYTHING,))
 
     def __call__(self, tn: str, account_sid: str) -> Standing:
         now = self._now()
@@ -165,7 +169,7 @@ class Standings:
         epoch = self.directory.epoch
         if not fresh:
             return replace(self._read(tn, account_sid, now), fresh=False)
-        found = self._read(tn, account_sid, now, self._alike(epoch))
+        found = self._read(tn, account_sid, now, self._alike(epoch), self._vouched.since(epoch))
         return self.directory.put(tn, account_sid, found, epoch) or found
 
     def _alike(self, epoch: int) -> dict[Alike, Standing]:
@@ -175,7 +179,12 @@ class Standings:
         return self._known_alike
 
     def _read(
-        self, tn: str, account_sid: str, now: Instant, known: dict[Alike, Standing] | None = None
+        self,
+        tn: str,
+        account_sid: str,
+        now: Instant,
+        known: dict[Alike, Standing] | None = None,
+        ask: Ask = asked_anew,
     ) -> Standing:
         """Refused with UNAVAILABLE when the database does not answer."""
 
@@ -185,7 +194,7 @@ class Standings:
             alike = _alike(store, tn, account_sid)
             found = known.get(alike)
             if found is None or (found.until is not None and now >= found.until):
-                found = known[alike] = standing_in(store, tn, account_sid, now)
+                found = known[alike] = standing_in(store, tn, account_sid, now, ask)
             return found
 
         try:

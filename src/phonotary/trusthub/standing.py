@@ -5,7 +5,7 @@ This is the only reading of "who vouches for this number"; signing, dips and ``e
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 from phonotary.clock import Instant
@@ -46,7 +46,26 @@ class NumberStanding:
     """Every bundle that counts for the number, for whoever has more to ask of them."""
 
 
-def of_number(store: Store, phone_number: str, caller: Party, now: Instant) -> NumberStanding:
+def account_vouched(store: Store, caller: Party, now: Instant) -> bool:
+    """Twilio's rule for B: an approved primary and an approved product linked to it. It costs as
+    much as the account has customers, whose profiles all stand on the primary one."""
+    primary = bundles.primary_of(store, Party(caller.owner_sid, caller.owner_sid))
+    if primary is None or not lifecycle.vouches(primary, now):
+        return False
+    return any(lifecycle.vouches(p, now) for p in _products_of(store, [primary]))
+
+
+Vouched = Callable[[Store, Party, Instant], bool]
+""":func:`account_vouched`, or whoever remembers what it said."""
+
+
+def of_number(
+    store: Store,
+    phone_number: str,
+    caller: Party,
+    now: Instant,
+    vouched: Vouched = account_vouched,
+) -> NumberStanding:
     """What stands for a call from ``phone_number`` (E.164) made by ``caller``."""
     number = store.numbers.first(phone_number=phone_number)
     known = number is not None
@@ -74,7 +93,7 @@ def of_number(store: Store, phone_number: str, caller: Party, now: Instant) -> N
         product_vouching=product is not None and lifecycle.vouches(product, now),
         product_linked=profile is not None and any(b.sid == profile.sid for b in linked),
         number_on_product=carrying is not None,
-        account_vouched=account_vouched(store, caller, now),
+        account_vouched=vouched(store, caller, now),
         on=tuple(on),
     )
 
@@ -114,14 +133,6 @@ def _products_of(store: Store, profiles: list[Bundle]) -> list[Bundle]:
             sid=tuple(linked[start : start + _AT_ONCE]), policy_sid=policies.SHAKEN_STIR
         )
     ]
-
-
-def account_vouched(store: Store, caller: Party, now: Instant) -> bool:
-    """Twilio's rule for B: an approved primary and an approved product linked to it."""
-    primary = bundles.primary_of(store, Party(caller.owner_sid, caller.owner_sid))
-    if primary is None or not lifecycle.vouches(primary, now):
-        return False
-    return any(lifecycle.vouches(p, now) for p in _products_of(store, [primary]))
 
 
 def display_name(store: Store, phone_number: str, now: Instant, propagation: int = 0) -> str | None:
