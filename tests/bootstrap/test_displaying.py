@@ -11,6 +11,7 @@ import pytest
 from phonotary.bootstrap import displaying, logos
 from phonotary.bootstrap.logos import Logos
 from phonotary.cnam.display import LOGO_BYTES, DisplayIdentity, logo_digest
+from phonotary.shaken import showing
 from phonotary.shaken.ports import ShownAs
 from phonotary.trusthub.display import DIGEST, Displayed, Filed, Logo, filed
 from tests.simulators import lying_repository as lies
@@ -25,6 +26,14 @@ WHOLE: dict[str, Any] = {
     DIGEST: PIN,
 }
 FILED = filed(WHOLE)
+
+
+def test_a_reason_with_spaces_in_it_is_signed_as_it_was_vetted() -> None:
+    spaced = filed({**WHOLE, "branded_calls_call_reason": "Your order" + " " * 80 + "today"})
+    assert displaying.findings(spaced) == []
+    shown = displaying.shown_as(Displayed(filed=spaced), None)
+    assert shown is not None
+    assert showing.claims(shown, "your order today")["crn"] == "Your order today"
 
 
 def bmp(side: int = 256) -> bytes:
@@ -54,6 +63,11 @@ def bmp(side: int = 256) -> bytes:
         ({DIGEST: "md5-1"}, [11015]),
         ({"branded_calls_call_reason": "x" * 65}, [11016]),
         ({"branded_calls_call_reason": "See acme.com"}, [11020]),
+        ({"branded_calls_call_reason": ["Your order", 5]}, [11016]),
+        ({"branded_calls_display_name": 5}, [11014]),
+        ({"branded_calls_long_display_name": ["Acme"]}, [11014]),
+        ({"branded_calls_logo_url": 5, DIGEST: None}, [11015]),
+        ({DIGEST: 5}, [11015]),
     ],
 )
 def test_each_limit_is_told_by_its_code(changes: dict[str, Any], codes: list[int]) -> None:

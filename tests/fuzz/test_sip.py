@@ -9,6 +9,7 @@ import asyncio
 import contextlib
 import os
 import time
+from collections.abc import Iterator
 from datetime import timedelta
 from urllib.parse import unquote
 
@@ -223,6 +224,15 @@ def test_a_stream_is_cut_alike_in_whatever_pieces_it_comes(
     assert all(len(one) <= MAX_MESSAGE for one in once)
 
 
+def _times(data: bytes, host: str) -> Iterator[float]:
+    """Processor seconds that reading the message takes, a few times over."""
+    for _ in range(4):
+        redirect = fresh()
+        begun = time.thread_time()
+        redirect.answer(data, host, 5070)
+        yield time.thread_time() - begun
+
+
 @pytest.mark.parametrize(
     "filling",
     [
@@ -254,10 +264,8 @@ def test_a_long_header_takes_no_long_time(name: str, filling: bytes) -> None:
             long = prefix + filling * (size // len(filling)) + b";b"
             data = plain[:start] + long + plain[plain.index(b"\r\n", start) :]
             for host in ("127.0.0.1", "203.0.113.9"):
-                redirect = fresh()
-                begun = time.perf_counter()
-                redirect.answer(data, host, 5070)
-                if (took := time.perf_counter() - begun) > 0.02:
-                    slow.append((prefix, size, host, took))
-    # The machine may have been busy once; what is quadratic is slow wherever it is read.
-    assert len(slow) < 2, slow
+                # The machine may be busy once; what is quadratic is slow each time it is read.
+                took = next((t for t in _times(data, host) if t <= 0.02), None)
+                if took is None:
+                    slow.append((prefix, size, host))
+    assert not slow

@@ -16,6 +16,7 @@ def findings(filed: Filed) -> list[Finding]:
     """What is wrong with what a Branded Calling product files, but for the logo's bytes."""
     beside = filed.name if filed.long_name else None
     return [
+        *(display.no_text(field) for field in filed.unread),
         *(display.beside_findings(beside) if beside else ()),
         *display.findings(_identity(None, filed)),
     ]

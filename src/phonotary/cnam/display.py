@@ -108,6 +108,14 @@ def beside_findings(name: str) -> list[Finding]:
     return found
 
 
+def no_text(attribute: str) -> Finding:
+    """What is said of an attribute that holds something other than text."""
+    for part, found in (("logo", ("logo_url", LOGO)), ("reason", ("reasons", REASON))):
+        if part in attribute:
+            return Finding(found[0], f"{attribute} must be text.", found[1])
+    return Finding("name35", f"{attribute} must be text.", FORMATTING)
+
+
 def _short_name(name: str | None) -> Iterator[Finding]:
     for each in names.findings(name) if name is not None else ():
         yield Finding("name15", each.sentence, each.code)

@@ -14,12 +14,15 @@ from phonotary.shaken.signing import InvalidClaim
 def claims(shown: ShownAs, reason: str | None) -> dict[str, Any]:
     """``rcd`` and ``rcdi``, and ``crn`` where the caller gives a reason (RFC 9795).
 
-    None of them for a name that cannot be written, for the customer's call is not to fail over how
-    its name was filed. Raises InvalidClaim for the caller's own reason.
+    None of them for a name that cannot be written, and no ``crn`` for such a reason, for the
+    customer's call is not to fail over how its name was filed. Raises InvalidClaim for the caller's
+    own reason.
     """
     said = None if reason is None else _reason(shown, reason)
-    with suppress(Refused):
-        return rcd.rcd_claims(rcd.Display(shown.name, shown.icon_url, shown.icon_digest, said))
+    for reason_or_none in (said, None):
+        with suppress(Refused):
+            display = rcd.Display(shown.name, shown.icon_url, shown.icon_digest, reason_or_none)
+            return rcd.rcd_claims(display)
     return {}
 
 

@@ -22,7 +22,12 @@ INFORMATION = "branded_calls_information"
 DIGEST = "branded_calls_logo_digest"
 """An attribute of ``branded_calls_information`` of ours: ``sha256-`` and the base64 of the logo's
 bytes. The customer may give it with the URL; approval writes it where he did not."""
+NAME = "branded_calls_display_name"
+LONG_NAME = "branded_calls_long_display_name"
+LOGO_URL = "branded_calls_logo_url"
+REASON = "branded_calls_call_reason"
 
+_TEXTS = (NAME, LONG_NAME, LOGO_URL, DIGEST)
 _UNSEEN = (
     "The logo was not seen, and is not approved unseen: {because} In a sandbox its digest may be "
     f"given with it ({DIGEST})."
@@ -32,7 +37,8 @@ _OTHER = "The logo behind its URL is not the one that its digest is of."
 
 @dataclass(frozen=True, slots=True)
 class Filed:
-    """What one ``branded_calls_information`` says, in plain values; empty texts are None."""
+    """What one ``branded_calls_information`` says, in plain values, each run of white space one
+    space: what is vetted is what is signed. Empty texts are None."""
 
     name: str | None
     """``branded_calls_display_name``: the only name, or the short one beside a long one."""
@@ -40,7 +46,9 @@ class Filed:
     logo_url: str | None
     logo_digest: str | None
     reasons: tuple[str, ...]
-    """Why the business calls, as written."""
+    """Why the business calls."""
+    unread: tuple[str, ...] = ()
+    """Attributes that hold something other than text, which is left out."""
 
     @property
     def longest_name(self) -> str | None:
@@ -79,15 +87,19 @@ class Displayed:
 def filed(attributes: Mapping[str, Any]) -> Filed:
     """Read one end user's attributes. Several reasons are a list, or one text with semicolons
     between them: Twilio's field holds one text, and its limit is ten reasons."""
-    given = attributes.get("branded_calls_call_reason")
-    each = given if isinstance(given, list) else str(given or "").split(";")
+    given = attributes.get(REASON) or []
+    each = given.split(";") if isinstance(given, str) else given
+    listed = each if isinstance(each, list) else [each]
+    texts = [one for one in listed if isinstance(one, str)]
+    unread = [name for name in _TEXTS if not isinstance(attributes.get(name), str | None)]
     return Filed(
-        name=_text(attributes, "branded_calls_display_name"),
-        long_name=_text(attributes, "branded_calls_long_display_name"),
-        logo_url=_text(attributes, "branded_calls_logo_url"),
+        name=_text(attributes, NAME),
+        long_name=_text(attributes, LONG_NAME),
+        logo_url=_text(attributes, LOGO_URL),
         # Programs that write base64 pad it; the claim is written without (RFC 9795 section 6).
         logo_digest=(_text(attributes, DIGEST) or "").removesuffix("=") or None,
-        reasons=tuple(text for one in each if (text := str(one).strip())),
+        reasons=tuple(text for one in texts if (text := _plain(one))),
+        unread=tuple(unread if len(texts) == len(listed) else [*unread, REASON]),
     )
 
 
@@ -162,4 +174,8 @@ def _information(store: Store, bundle_sid: str) -> EndUser | None:
 
 def _text(attributes: Mapping[str, Any], name: str) -> str | None:
     given = attributes.get(name)
-    return str(given).strip() or None if given is not None else None
+    return _plain(given) or None if isinstance(given, str) else None
+
+
+def _plain(text: str) -> str:
+    return " ".join(text.split())

@@ -48,6 +48,13 @@ def test_where_no_reason_was_approved_any_may_be_given_that_can_be_written() -> 
             showing.claims(ShownAs("Owl"), asked)
 
 
+def test_an_approved_reason_that_cannot_be_written_does_not_cost_the_name() -> None:
+    odd = "x" * 65
+    said = showing.claims(ShownAs(OWL.name, URL, OWL.icon_digest, (odd,)), odd)
+    assert said["rcd"] == {"nam": OWL.name, "icn": URL}
+    assert "crn" not in said
+
+
 @pytest.mark.parametrize("shown", [ShownAs("Owl\x07"), ShownAs("Owl", "http://x", OWL.icon_digest)])
 def test_what_cannot_be_written_does_not_cost_the_call(shown: ShownAs) -> None:
     nothing: dict[str, Any] = {}

@@ -48,11 +48,39 @@ EXCUSED = replace(NOWHERE, excused=True)
         ("", ()),
         (None, ()),
         ([], ()),
-        (7, ("7",)),
+        (["a", 5, None, {"x": 1}, ["b"]], ("a",)),
+        (7, ()),
+        ({"a": 1}, ()),
+        (" Your\torder" + " " * 80 + "is\u00a0here ", ("Your order is here",)),
+        (["Delivery\n\ntoday"], ("Delivery today",)),
     ],
 )
 def test_reasons_are_a_list_or_one_text(given: Any, reasons: tuple[str, ...]) -> None:
     assert display.filed({"branded_calls_call_reason": given}).reasons == reasons
+
+
+@pytest.mark.parametrize(
+    ("name", "odd"),
+    [
+        ("branded_calls_call_reason", 7),
+        ("branded_calls_call_reason", {"a": 1}),
+        ("branded_calls_call_reason", ["a", 5]),
+        ("branded_calls_call_reason", [None]),
+        ("branded_calls_display_name", 5),
+        ("branded_calls_long_display_name", ["Acme"]),
+        ("branded_calls_logo_url", 0),
+        (DIGEST, {}),
+    ],
+)
+def test_what_is_no_text_is_left_out_and_named(name: str, odd: Any) -> None:
+    found = display.filed({name: odd})
+    assert found.unread == (name,)
+    assert replace(found, unread=(), reasons=()) == Filed(None, None, None, None, ())
+
+
+def test_names_are_read_with_single_spaces() -> None:
+    found = display.filed({"branded_calls_display_name": " Acme \n  Plumbing "})
+    assert (found.name, found.unread) == ("Acme Plumbing", ())
 
 
 def test_what_is_empty_was_not_filed() -> None:
