@@ -20,6 +20,7 @@ from joserfc.jwk import ECKey
 from joserfc.util import urlsafe_b64decode, urlsafe_b64encode
 
 from phonotary.errors import Reason, Refused
+from phonotary.shaken.passport import no_twins
 from phonotary.shaken.paths import MAX_CERTIFICATES, UNREADABLE
 
 MAX_BYTES = 1_048_576
@@ -171,20 +172,12 @@ def _taken_apart(protected: str, payload: str, whole: Mapping[str, str] | str) -
 
 def _object(data: bytes, what: str) -> dict[str, Any]:
     try:
-        value = json.loads(data, object_pairs_hook=_no_twins)
+        value = json.loads(data, object_pairs_hook=no_twins)
     except (ValueError, RecursionError) as fault:
         raise _refused(f"{what} is not JSON.") from fault
     if not isinstance(value, dict):
         raise _refused(f"{what} is not a JSON object.")
     return value
-
-
-def _no_twins(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    """Of a name that stands twice, another reader may take the other (RFC 7515 section 4)."""
-    found = dict(pairs)
-    if len(found) != len(pairs):
-        raise ValueError("a name stands twice")
-    return found
 
 
 def _refused(sentence: str) -> Refused:

@@ -356,7 +356,7 @@ def _object(part: bytes, name: str) -> dict[str, Any]:
         # Canonical text cannot repeat a key, so writing it again and finding the same bytes is
         # proof enough; anything else takes the slower reader, which sees the pairs.
         if _FAST_WRITER.encode(value) != text:
-            value = json.loads(text.decode(), object_pairs_hook=_no_twins)
+            value = json.loads(text.decode(), object_pairs_hook=no_twins)
     except (ValueError, msgspec.MsgspecError, RecursionError) as fault:
         raise _unreadable(f"its {name} is not JSON") from fault
     if not isinstance(value, dict):
@@ -367,8 +367,9 @@ def _object(part: bytes, name: str) -> dict[str, Any]:
     return value
 
 
-def _no_twins(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    """A repeated key means two readers may see two different calls, so it is not JSON to us."""
+def no_twins(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """For ``json.loads``: of a name that stands twice another reader may take the other (RFC 7515
+    section 4), and see another call, so it is not JSON to us. Raises ValueError."""
     found = dict(pairs)
     if len(found) != len(pairs):
         raise ValueError("a key is repeated")

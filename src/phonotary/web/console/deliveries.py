@@ -92,11 +92,9 @@ def _send_again(hub: Any) -> Any:
     """A reviewer has a delivery that ended badly sent once more."""
 
     async def send(request: Request) -> Response:
-        reviewer = signing_in.reviewer(hub, request)
-        if reviewer is None:
-            return signing_in.unknown()
-        if not signing_in.same_origin(request):
-            return signing_in.elsewhere()
+        reviewer = signing_in.deciding(hub, request)
+        if isinstance(reviewer, Response):
+            return reviewer
         kind = request.headers.get("content-type", "").encode()
         try:
             form = parse_form(kind, await read_body(request.receive, 65_536))

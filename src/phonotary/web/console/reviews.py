@@ -20,7 +20,7 @@ from phonotary.trusthub.lifecycle import By
 from phonotary.trusthub.records import Bundle
 from phonotary.trusthub.store import Ask, Store
 from phonotary.web.console import signing_in
-from phonotary.web.console.page import page
+from phonotary.web.console.page import page, refusal
 from phonotary.web.forms import parse_form
 from phonotary.web.operations import read_body
 
@@ -94,11 +94,9 @@ def _shown(
 
 def _decide(hub: Any) -> Any:
     async def decide(request: Request) -> Response:
-        reviewer = signing_in.reviewer(hub, request)
-        if reviewer is None:
-            return signing_in.unknown()
-        if not signing_in.same_origin(request):
-            return signing_in.elsewhere()
+        reviewer = signing_in.deciding(hub, request)
+        if isinstance(reviewer, Response):
+            return reviewer
         kind = request.headers.get("content-type", "").encode()
 
         async def act() -> Response:
@@ -120,7 +118,7 @@ def _decide(hub: Any) -> Any:
         try:
             return await act()
         except Refused as refused:
-            return page("refused.html", 400, because=refused.because)
+            return refusal(refused)
 
     return decide
 

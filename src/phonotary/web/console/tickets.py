@@ -80,11 +80,9 @@ def _show(hub: Any) -> Any:
 
 def _decide(hub: Any) -> Any:
     async def decide(request: Request) -> Response:
-        reviewer = signing_in.reviewer(hub, request)
-        if reviewer is None:
-            return signing_in.unknown()
-        if not signing_in.same_origin(request):
-            return signing_in.elsewhere()
+        reviewer = signing_in.deciding(hub, request)
+        if isinstance(reviewer, Response):
+            return reviewer
         database, ref = request.path_params["database"], request.path_params["ref"]
         try:
             words, numbers = _form(request, await read_body(request.receive, 65_536))
