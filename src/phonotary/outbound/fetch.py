@@ -28,8 +28,8 @@ if TYPE_CHECKING:
     import httpx
 
 MAX_BODY = 65_536
-_RESOLVERS, _RESOLVERS_OF_A_SITE = 64, 4
 """Bytes. A chain of three is under 4 KiB; a TN list of the largest size we read is under 64."""
+_RESOLVERS, _RESOLVERS_OF_A_SITE = 64, 4
 
 # A second address is tried while there is still time for it.
 _CONNECT = 0.2

@@ -16,12 +16,13 @@ import asyncio
 from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any
 
-from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from phonotary.web.heads import Head, Heads
 from phonotary.web.patience import Patience
 from phonotary.web.stir_v1.answers import MAX_BODY, Answer, Door
 from phonotary.web.turns import Turns
+from phonotary.web.written import written
 
 MAX_HEAD = 65_536
 """Bytes that a request's line and headers may need after the first piece that was read of them."""
@@ -308,7 +309,7 @@ class _LeanProtocol(HttpToolsProtocol):
             self._hold(request := _Request(asked, keep))
             self._run(self._serve(request, answer))
             return
-        self._answers += _wire(answer, asked[0], keep, self.server_state.default_headers)
+        self._answers += written(answer, asked[0], keep, self.server_state.default_headers)
         self.server_state.total_requests += 1
         if not keep or len(self._answers) > _MANY:
             self.send()
@@ -349,7 +350,7 @@ class _LeanProtocol(HttpToolsProtocol):
         if self.transport.is_closing():
             return
         method, keep = asked[0], request.keep_alive
-        self.transport.write(_wire(given, method, keep, self.server_state.default_headers))
+        self.transport.write(written(given, method, keep, self.server_state.default_headers))
         if not keep:
             self._hang_up()
         elif self.flow.write_paused:
@@ -398,23 +399,3 @@ class _LeanProtocol(HttpToolsProtocol):
             self._watch = self.loop.call_later(left, self._expire)
         else:
             self.transport.close()
-
-
-_defaults: tuple[object, bytes] = (None, b"")
-
-
-def _wire(
-    answer: Answer, method: str, keep_alive: bool, defaults: list[tuple[bytes, bytes]]
-) -> bytes:
-    """The answer as it is sent. ``defaults`` are uvicorn's own headers, the date among them: they
-    are joined once for each list it makes of them, a new one every second."""
-    global _defaults
-    if _defaults[0] is not defaults:
-        _defaults = defaults, b"".join([b"%b: %b\r\n" % header for header in defaults])
-    status, body, headers = answer
-    lines = [STATUS_LINE[status], _defaults[1]]
-    for name, value in headers:
-        lines += (name, b": ", value, b"\r\n")
-    end = b"\r\n" if keep_alive else b"connection: close\r\n\r\n"
-    lines += (b"content-length: %d\r\n" % len(body), end, b"" if method == "HEAD" else body)
-    return b"".join(lines)
