@@ -9,9 +9,11 @@ one after the other lie side by side in an index, so that the millionth costs wh
 
 from __future__ import annotations
 
+import os
 import random
 import re
 import secrets
+from collections import deque
 from collections.abc import Callable
 from itertools import count
 
@@ -19,7 +21,35 @@ from phonotary import clock
 
 _SID = re.compile(r"^[a-zA-Z]{2}[0-9a-fA-F]{32}$")
 
-_random: random.Random = random.SystemRandom()
+# Asking the system costs as much as reading a whole request, so it is asked for many at once.
+_AT_ONCE = 256
+_WIDE = 16
+
+
+class _System:
+    """The system's random numbers, of 128 bits at most; no two threads or processes get the same
+    ones."""
+
+    def __init__(self) -> None:
+        self._kept: deque[bytes] = deque()
+        # A child would go on with what its parent has kept.
+        os.register_at_fork(after_in_child=self._kept.clear)
+
+    def getrandbits(self, bits: int) -> int:
+        """As :meth:`random.Random.getrandbits`."""
+        while True:
+            try:
+                # Two threads never take the same one.
+                taken = self._kept.popleft()
+            except IndexError:
+                more = os.urandom(_AT_ONCE * _WIDE)
+                self._kept.extend([more[at : at + _WIDE] for at in range(0, len(more), _WIDE)])
+            else:
+                return int.from_bytes(taken) >> (8 * _WIDE - bits)
+
+
+_SYSTEM = _System()
+_random: random.Random | _System = _SYSTEM
 _moment: Callable[[], int] = clock.milliseconds
 
 
@@ -27,7 +57,7 @@ def seed(number: int | None) -> None:
     """Make every later :func:`mint` repeatable (sandbox only); ``None`` returns to true random."""
     global _moment, _random
     if number is None:
-        _random, _moment = random.SystemRandom(), clock.milliseconds
+        _random, _moment = _SYSTEM, clock.milliseconds
     else:
         # What is to repeat cannot hold the time: it counts instead.
         _random, _moment = random.Random(number), count(1).__next__
