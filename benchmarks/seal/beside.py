@@ -27,6 +27,8 @@ class Field:
     layout: Layout
     ours: Target
     peer: Target
+    strict: Target
+    """The peer where it checks the certificate as well, as ours does."""
     bare: Target
     sip: tuple[tuple[str, Callable[[int], Burst]], ...]
     callers: Callers
@@ -43,15 +45,18 @@ def measure(
         with ExitStack() as stack:
             server, port = stack.enter_context(pairs.phonotary(held, database, layout))
             peer = stack.enter_context(pairs.secsipidx(held, layout))
-            bare = stack.enter_context(pairs.bare(held, layout))
+            strict = stack.enter_context(pairs.secsipidx(held, layout, chain=True))
+            bare, bare_port = stack.enter_context(pairs.bare(held, layout))
             proxy, proxy_port = stack.enter_context(pairs.kamailio(held, layout))
             invite = partial(sip_load.burst, program, layout=layout, callers=callers)
             sip = (
                 ("phonotary", partial(_invited, invite, server, port)),
                 ("Kamailio", partial(_invited, invite, proxy, proxy_port)),
+                (bare.name, partial(_invited, invite, bare, bare_port)),
             )
-            ours, theirs, least = (Target(each, layout, held) for each in (server, peer, bare))
-            field = Field(layout, ours, theirs, least, sip, callers, held.home / "tokens.txt")
+            servers = [Target(each, layout, held) for each in (server, peer, strict, bare)]
+            field = Field(layout, *servers, sip, callers, held.home / "tokens.txt")
+            ours = field.ours
             http_load.ready(ours, callers)
             memory[f"phonotary, {layout.name}, idle"] = server.memory()
             http_load.warm(ours, callers)
@@ -81,8 +86,13 @@ def _round(field: Field, found: Bursts, number: int, seconds: int) -> None:
             full = found.add(name, partial(run, field, target, seconds, 0))
             half = full.per_second / 2
             found.add(f"{name}, half of it", partial(run, field, target, seconds, half))
-    name = f"{SIGN}, {field.layout.name}: {field.bare.server.name}"
-    found.add(name, partial(_sign, field, field.bare, seconds, 0))
+    for kind, run, target in (
+        (SIGN, _sign, field.bare),
+        (VERIFY, _verify, field.bare),
+        (VERIFY, _verify, field.strict),
+    ):
+        name = f"{kind}, {field.layout.name}: {target.server.name}"
+        found.add(name, partial(run, field, target, seconds, 0))
     for name, burst in field.sip[::turn]:
         found.add(f"SIP 302, {field.layout.name}: {name}", partial(burst, seconds))
 

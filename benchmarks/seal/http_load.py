@@ -17,7 +17,7 @@ from pathlib import Path
 
 from benchmarks.load import Burst
 from benchmarks.seal import rows
-from benchmarks.seal.pairs import Files, Layout, until
+from benchmarks.seal.pairs import SECSIPIDX, WITH_CHAIN, Files, Layout, until
 from benchmarks.servers import Server, busy_seconds
 from phonotary.clock import Clock
 from phonotary.shaken import identity_header, passport
@@ -28,8 +28,8 @@ SIGN, VERIFY = "sign", "verify"
 _PATHS = {
     ("phonotary", SIGN): "/stir/v1/signing",
     ("phonotary", VERIFY): "/stir/v1/verification",
-    ("secsipidx", SIGN): "/v1/sign-csv",
-    ("secsipidx", VERIFY): "/v1/check",
+    (SECSIPIDX, SIGN): "/v1/sign-csv",
+    (SECSIPIDX, VERIFY): "/v1/check",
 }
 
 
@@ -54,10 +54,10 @@ class Target:
     @property
     def ours(self) -> bool:
         """Whether it speaks JSON as phonotary does."""
-        return self.server.name != "secsipidx"
+        return self.server.name not in (SECSIPIDX, WITH_CHAIN)
 
     def path(self, kind: str) -> str:
-        return _PATHS["phonotary" if self.ours else "secsipidx", kind]
+        return _PATHS["phonotary" if self.ours else SECSIPIDX, kind]
 
 
 def sign(target: Target, callers: Callers, seconds: int, *, rate: float = 0) -> Burst:

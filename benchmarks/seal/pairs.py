@@ -94,26 +94,41 @@ def phonotary(held: Files, database: Path, layout: Layout) -> Iterator[tuple[Ser
         yield server, sip
 
 
+SECSIPIDX = "secsipidx"
+WITH_CHAIN = "secsipidx with chain"
+
+
 @contextmanager
-def secsipidx(held: Files, layout: Layout) -> Iterator[Server]:
-    """secsipidx's own server. It tells every call to its output, which goes nowhere here."""
+def secsipidx(held: Files, layout: Layout, *, chain: bool = False) -> Iterator[Server]:
+    """secsipidx's own server. It tells every call to its output, which goes nowhere here.
+
+    With ``chain`` it verifies as a service must that is not told whose key to believe: it fetches
+    the certificate from its address, once, and holds it to its validity and the trust anchor.
+    """
     port = _free_port(socket.SOCK_STREAM)
     command = ["secsipidx", "-http-srv", f"127.0.0.1:{port}", "-expire", "60"]
-    command += ["-fprvkey", str(held.key), "-fpubkey", str(held.public)]
+    command += ["-fprvkey", str(held.key)]
+    if chain:
+        # Its flags: 1 is the time of validity, 4 the anchors in its own file.
+        command += ["-cert-verify", "5", "-ca-file", str(held.root)]
+        (cache := held.home / "cache").mkdir(exist_ok=True)
+        command += ["-cache-dir", str(cache), "-cache-expire", "86400"]
+    else:
+        command += ["-fpubkey", str(held.public)]
     more = {"GOMAXPROCS": str(layout.workers)}
-    with running("secsipidx", command, port, Path(os.devnull), layout, more) as server:
+    name = WITH_CHAIN if chain else SECSIPIDX
+    with running(name, command, port, Path(os.devnull), layout, more) as server:
         yield server
 
 
 @contextmanager
-def bare(held: Files, layout: Layout) -> Iterator[Server]:
-    """No peer, but what any signing server of ours could be at the most."""
-    port = _free_port(socket.SOCK_STREAM)
-    command = [sys.executable, "-m", "benchmarks.seal.bare", str(port), str(held.key), held.x5u]
-    with running(
-        "bare", [*command, str(layout.workers)], port, held.home / "bare.log", layout, {}
-    ) as server:
-        yield server
+def bare(held: Files, layout: Layout) -> Iterator[tuple[Server, int]]:
+    """No peer, but what any server of ours could be at the most, and its SIP port."""
+    port, sip = _free_port(socket.SOCK_STREAM), _free_port(socket.SOCK_DGRAM)
+    command = [sys.executable, "-m", "benchmarks.seal.bare", str(port), str(sip), str(held.key)]
+    command += [str(held.public), held.x5u, str(layout.workers)]
+    with running("bare", command, port, held.home / "bare.log", layout, {}) as server:
+        yield server, sip
 
 
 @contextmanager

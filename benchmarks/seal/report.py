@@ -14,6 +14,7 @@ from benchmarks.load import Burst
 from benchmarks.report import table
 from benchmarks.seal.beside import LAYOUTS
 from benchmarks.seal.inprocess import Rates
+from benchmarks.seal.pairs import WITH_CHAIN
 from benchmarks.seal.scale import known_of
 
 # What is compared, with whom, and by how many times we should do more.
@@ -55,10 +56,12 @@ def peer_ratios(bursts: dict[str, Burst]) -> list[dict[str, Any]]:
             found.append(_ratio(f"{name}: phonotary / {peer}", ratio, at_least=aim))
             cheaper = theirs.cpu_us / ours.cpu_us
             found.append(_ratio(f"{name}: CPU of {peer} / phonotary", cheaper))
-            bare = bursts.get(f"{name}: bare")
-            if bare is not None:
-                most = bare.per_second / theirs.per_second
-                found.append(_ratio(f"{name}: a signature and nothing else / {peer}", most))
+            most = bursts[f"{name}: bare"].per_second / theirs.per_second
+            found.append(_ratio(f"{name}: a signature and nothing else / {peer}", most))
+            strict = bursts.get(f"{name}: {WITH_CHAIN}")
+            if strict is not None:
+                ratio = ours.per_second / strict.per_second
+                found.append(_ratio(f"{name}: phonotary / {WITH_CHAIN}", ratio))
     return found
 
 
