@@ -11,6 +11,7 @@ from phonotary.shaken import chains, identity_header, issuing, passport, tn_auth
 from phonotary.shaken.chains import ValidChain
 from phonotary.shaken.constraints import ClaimConstraints
 from phonotary.shaken.issuing import Certified
+from phonotary.shaken.passport import es256
 from phonotary.shaken.trust import Trust
 
 NOW = 1_790_000_000
@@ -50,9 +51,9 @@ class Provider:
 
 def signed(header: Mapping[str, Any], claims: Mapping[str, Any], by: Certified) -> str:
     """A token whose header may say anything."""
-    text = b".".join(passport._b64url(passport.canonical(part)) for part in (header, claims))
-    signature = passport._raw(by.private_key.sign(text, passport._RANDOM))
-    return f"{text.decode()}.{passport._b64url(signature).decode()}"
+    text = b".".join(es256.b64url(passport.canonical(part)) for part in (header, claims))
+    signature = es256.to_raw(by.private_key.sign(text, es256.RANDOM))
+    return f"{text.decode()}.{es256.b64url(signature).decode()}"
 
 
 def provider(x5u: str = X5U, spc: str = "709J", now: Instant = NOW, **fields: Any) -> Provider:

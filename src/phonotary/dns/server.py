@@ -6,18 +6,16 @@ import asyncio
 import logging
 import socket
 from dataclasses import dataclass
-from typing import Any, cast
 
 from phonotary.dns.messages import MAX_MESSAGE
 from phonotary.dns.responder import Dips, Responder
 from phonotary.dns.zone import DEFAULT_APEX, Absent, Soa, Zone
-from phonotary.listening import listen
+from phonotary.listening import Connection, Listener, listen
 
 _log = logging.getLogger(__name__)
 
 # Queries taken in one turn of the loop: enough to spare turns, few enough to let others in.
 _TURN = 64
-_FAREWELL = 1.0
 _LENGTH = 2  # octets before each message of a stream (RFC 1035 section 4.2.2)
 
 
@@ -32,34 +30,17 @@ class Limits:
     """Octets of responses that a peer may leave unread."""
 
 
-class Server:
-    """A running DNS edge; get one from :func:`serve`."""
+class Server(Listener):
+    """A running DNS edge; get one from :func:`serve`.
+
+    It may be closed at any time: nothing is under way, as every query is answered when it is read.
+    """
 
     def __init__(self, responder: Responder, limits: Limits, udp: socket.socket) -> None:
+        super().__init__(udp, limits)
         self._responder = responder
-        self._udp = udp
-        self._loop = asyncio.get_running_loop()
-        self._tcp: asyncio.Server | None = None
-        self.limits = limits
-        self.connections: set[_Connection] = set()
-        self.port: int = udp.getsockname()[1]
 
-    def start(self, tcp: asyncio.Server) -> None:
-        self._tcp = tcp
-        self._loop.add_reader(self._udp.fileno(), self._readable)
-
-    async def close(self) -> None:
-        """Stop at once; nothing is under way, as every query is answered when it is read."""
-        self._loop.remove_reader(self._udp.fileno())
-        self._udp.close()
-        if self._tcp is not None:
-            self._tcp.close()
-        for connection in list(self.connections):
-            connection.abort()
-        if self._tcp is not None:
-            await self._tcp.wait_closed()
-
-    def connection(self) -> asyncio.Protocol:
+    def connection(self) -> Connection:
         return _Connection(self, self._responder)
 
     def _readable(self) -> None:
@@ -86,65 +67,24 @@ class _Astray(Exception):
     """No query has such a length: what comes is no stream of queries."""
 
 
-class _Connection(asyncio.Protocol):
+class _Connection(Connection):
     """One TCP connection: a stream of queries, each behind its length."""
 
     def __init__(self, server: Server, responder: Responder) -> None:
-        self._server = server
+        super().__init__(server, responder.knows)
         self._responder = responder
         self._buffer = bytearray()
-        self._idle: asyncio.TimerHandle | None = None
         self._rest: asyncio.Handle | None = None
-        self._transport: asyncio.Transport | None = None
-        self._host = ""
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self._transport = cast(asyncio.Transport, transport)
-        self._host = self._transport.get_extra_info("peername")[0]
-        full = len(self._server.connections) >= self._server.limits.connections
-        # A stranger could only hold a place that a client may need.
-        if full or not self._responder.knows(self._host):
-            self.abort()
-            return
-        self._server.connections.add(self)
-        self._transport.set_write_buffer_limits(high=self._server.limits.unread)
-        self._wait()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        self._server.connections.discard(self)
-        for handle in (self._idle, self._rest):
-            if handle is not None:
-                handle.cancel()
-        self._transport = None
+        super().connection_lost(exc)
+        if self._rest is not None:
+            self._rest.cancel()
 
     def data_received(self, data: bytes) -> None:
         self._buffer += data
         if self._rest is None:
             self._turn()
-
-    def pause_writing(self) -> None:
-        """The peer does not read what it asked for."""
-        self.abort()
-
-    def close(self) -> None:
-        """Hang up once what was answered is sent; a peer that does not read it gets a second."""
-        if self._transport is not None:
-            self._transport.close()
-            self._wait_for(_FAREWELL, self._transport.abort)
-            self._transport = None
-
-    def abort(self) -> None:
-        if self._transport is not None:
-            self._transport.abort()
-            self._transport = None
-
-    def _wait(self) -> None:
-        self._wait_for(self._server.limits.idle, self.close)
-
-    def _wait_for(self, seconds: float, then: Any) -> None:
-        if self._idle is not None:
-            self._idle.cancel()
-        self._idle = self._server._loop.call_later(seconds, then)
 
     def _turn(self) -> None:
         """Answer the queries that are whole; after a turn's worth of them others come first, and
@@ -156,7 +96,7 @@ class _Connection(asyncio.Protocol):
         try:
             while answered < _TURN and (query := self._next()) is not None:
                 answered += 1
-                reply = self._responder.answer(query, self._host, tcp=True)
+                reply = self._responder.answer(query, self._peer[0], tcp=True)
                 if reply is not None:
                     replies += (len(reply).to_bytes(_LENGTH, "big"), reply)
         except Exception as fault:

@@ -20,7 +20,7 @@ from joserfc.jwk import ECKey
 from joserfc.util import urlsafe_b64decode, urlsafe_b64encode
 
 from phonotary.errors import Reason, Refused
-from phonotary.shaken.passport import no_twins
+from phonotary.shaken.passport.reading import no_twins
 from phonotary.shaken.paths import MAX_CERTIFICATES, UNREADABLE
 
 MAX_BYTES = 1_048_576

@@ -9,9 +9,9 @@ import socket
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, cast
+from typing import Any
 
-from phonotary.listening import listen
+from phonotary.listening import Connection, Listener, listen
 from phonotary.sip import calling_name
 from phonotary.sip.calling_name import Notice
 from phonotary.sip.kept import Reply
@@ -22,7 +22,6 @@ _log = logging.getLogger(__name__)
 
 # Datagrams taken in one turn of the loop: enough to spare turns, few enough to let others in.
 _TURN = 64
-_FAREWELL = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,40 +39,26 @@ class Limits:
     """Seconds: RFC 3261's estimate of a round trip, by which a NOTIFY is sent again."""
 
 
-class Server:
+class Server(Listener):
     """A running SIP door; get one from :func:`serve`."""
 
-    def __init__(self, redirect: Redirect, limits: Limits, udp: socket.socket) -> None:
-        self._redirect = redirect
-        self._udp = udp
-        self._loop = asyncio.get_running_loop()
-        self._waiting: set[asyncio.Task[None]] = set()
-        self._tcp: asyncio.Server | None = None
-        self.limits = limits
-        self.connections: set[_Connection] = set()
-        self._notices: dict[bytes, tuple[str, asyncio.Task[None]]] = {}
-        self.port: int = udp.getsockname()[1]
-        redirect.port = self.port
+    limits: Limits
 
-    def start(self, tcp: asyncio.Server) -> None:
-        self._tcp = tcp
-        self._loop.add_reader(self._udp.fileno(), self._readable)
+    def __init__(self, redirect: Redirect, limits: Limits, udp: socket.socket) -> None:
+        super().__init__(udp, limits)
+        self._redirect = redirect
+        self._waiting: set[asyncio.Task[None]] = set()
+        self._notices: dict[bytes, tuple[str, asyncio.Task[None]]] = {}
+        redirect.port = self.port
 
     async def close(self) -> None:
         """Stop at once: what waits for a credential is dropped, as callers try again."""
-        self._loop.remove_reader(self._udp.fileno())
-        self._udp.close()
-        if self._tcp is not None:
-            self._tcp.close()
-        for connection in list(self.connections):
-            connection.abort()
         for task in list(self._waiting):
             task.cancel()
+        await super().close()
         await asyncio.gather(*self._waiting, return_exceptions=True)
-        if self._tcp is not None:
-            await self._tcp.wait_closed()
 
-    def connection(self) -> asyncio.Protocol:
+    def connection(self) -> Connection:
         return _Connection(self, self._redirect)
 
     def later(self, pending: Pending, send: Callable[[Reply], None]) -> asyncio.Task[None]:
@@ -163,44 +148,27 @@ class Server:
             self._udp.sendto(reply[0], (source[0], reply[1], *source[2:]))
 
 
-class _Connection(asyncio.Protocol):
+class _Connection(Connection):
     """One TCP connection: a stream of requests, cut by Content-Length (section 18.3)."""
 
+    _server: Server
+
     def __init__(self, server: Server, redirect: Redirect) -> None:
-        self._server = server
+        super().__init__(server, redirect.knows)
         self._redirect = redirect
         self._buffer = bytearray()
         self._searched = 0
         self._pending: set[asyncio.Task[None]] = set()
-        self._idle: asyncio.TimerHandle | None = None
-        self._transport: asyncio.Transport | None = None
-        self._peer: tuple[Any, ...] = ()
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self._transport = cast(asyncio.Transport, transport)
-        limits = self._server.limits
-        self._peer = self._transport.get_extra_info("peername")
-        full = len(self._server.connections) >= limits.connections
-        # A stranger could only hold a place that a trunk may need.
-        if full or not self._redirect.knows(self._peer[0]):
-            self.abort()
-            return
-        self._server.connections.add(self)
-        self._transport.set_write_buffer_limits(high=limits.unread)
-        self._rest()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        self._server.connections.discard(self)
-        if self._idle is not None:
-            self._idle.cancel()
+        super().connection_lost(exc)
         for task in list(self._pending):
             task.cancel()
-        self._transport = None
 
     def data_received(self, data: bytes) -> None:
         if self._transport is None:
             return
-        self._rest()
+        self._wait()
         self._buffer += data
         try:
             while self._transport is not None and self._one():
@@ -208,29 +176,6 @@ class _Connection(asyncio.Protocol):
         except Malformed:
             # The stream cannot be cut into messages any more, so nothing after this is read.
             self.close()
-
-    def pause_writing(self) -> None:
-        """The peer does not read what it asked for."""
-        self.abort()
-
-    def close(self) -> None:
-        """Hang up once what was answered is sent; a peer that does not read it gets a second."""
-        if self._transport is not None:
-            self._transport.close()
-            if self._idle is not None:
-                self._idle.cancel()
-            self._idle = self._server._loop.call_later(_FAREWELL, self._transport.abort)
-            self._transport = None
-
-    def abort(self) -> None:
-        if self._transport is not None:
-            self._transport.abort()
-            self._transport = None
-
-    def _rest(self) -> None:
-        if self._idle is not None:
-            self._idle.cancel()
-        self._idle = self._server._loop.call_later(self._server.limits.idle, self.close)
 
     def _one(self) -> bool:
         """Answer the first message of the buffer; False when it is not all there."""

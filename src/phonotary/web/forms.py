@@ -21,7 +21,7 @@ from phonotary.errors import Reason, Refused
 from phonotary.trusthub.urls import is_web
 
 _FORM = b"application/x-www-form-urlencoded"
-_MAX_FIELDS = 200
+MAX_FIELDS = 200
 _MAX_TEXT = 16_384
 _MAX_ATTRIBUTES = 65_536
 _MAX_DEPTH = 64
@@ -55,28 +55,29 @@ def _snake(name: str) -> str:
 
 
 def parse_form(content_type: bytes, body: bytes) -> dict[str, str]:
-    """The fields of a form body; Refused(UNREADABLE_BODY) for any other kind of body."""
+    """The fields of a form body by name; Refused(UNREADABLE_BODY) for any other kind of body."""
+    return dict(form_fields(content_type, body))
+
+
+def form_fields(content_type: bytes, body: bytes, most: int = MAX_FIELDS) -> list[tuple[str, str]]:
+    """The same as they were sent, where a name may stand more than once."""
     if not body:
-        return {}
+        return []
     if content_type.split(b";")[0].strip().lower() != _FORM:
         raise Refused(
             Reason.UNREADABLE_BODY,
             "The body must be application/x-www-form-urlencoded; JSON bodies are not read here",
         )
-    return _pairs(body)
+    return _pairs(body, most)
 
 
 def parse_query(query: bytes) -> dict[str, str]:
-    return _pairs(query) if query else {}
+    return dict(_pairs(query, MAX_FIELDS)) if query else {}
 
 
-def _pairs(raw: bytes) -> dict[str, str]:
+def _pairs(raw: bytes, most: int) -> list[tuple[str, str]]:
     try:
-        return dict(
-            parse_qsl(
-                raw.decode(), keep_blank_values=True, max_num_fields=_MAX_FIELDS, errors="strict"
-            )
-        )
+        return parse_qsl(raw.decode(), keep_blank_values=True, max_num_fields=most, errors="strict")
     except ValueError as error:
         raise Refused(Reason.UNREADABLE_BODY, "The form could not be read") from error
 

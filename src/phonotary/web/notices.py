@@ -16,7 +16,7 @@ from phonotary.cnam.orders import Unreadable
 from phonotary.errors import Reason, Refused
 from phonotary.storage.store import SqlStore
 from phonotary.web.basic import credentials
-from phonotary.web.operations import read_body
+from phonotary.web.bodies import read_body
 
 MOST_BYTES = 262_144
 """A notice that lists a thousand numbers is a fifth of this."""

@@ -21,13 +21,10 @@ from phonotary.storage.store import SqlStore
 from phonotary.trusthub.records import Party
 from phonotary.trusthub.store import Ask, Page
 from phonotary.web import lists, wire
+from phonotary.web.bodies import read_body
 from phonotary.web.forms import Field, parse_form, parse_query, take
 from phonotary.web.gate import is_key
 from phonotary.web.wire import Answer
-
-MAX_BODY = 1 << 20
-# How much of a body that is too large is still read, so that its sender gets an answer.
-_PATIENCE = 16 << 20
 
 
 class Hub(Protocol):
@@ -210,26 +207,3 @@ def origin_of(scope: Scope, headers: Mapping[bytes, bytes]) -> str:
         server = scope.get("server") or ("127.0.0.1", 80)
         host = f"{server[0]}:{server[1]}"
     return f"{scope['scheme']}://{host}"
-
-
-async def read_body(receive: Receive, limit: int = MAX_BODY) -> bytes:
-    """The whole body, refused if it is larger than ``limit`` bytes.
-
-    What is too much is read all the same, and thrown away: a connection closed on a client that is
-    still sending is reset, and the client never sees why. There is an end to that too.
-    """
-    chunks: list[bytes] = []
-    size = 0
-    more = True
-    while more and size <= limit + _PATIENCE:
-        message = await receive()
-        if message["type"] == "http.disconnect":
-            break
-        chunk = message.get("body", b"")
-        size += len(chunk)
-        if chunk and size <= limit:
-            chunks.append(chunk)
-        more = message.get("more_body", False)
-    if size > limit:
-        raise Refused(Reason.BODY_TOO_LARGE, f"The body is larger than {limit} bytes")
-    return b"".join(chunks)

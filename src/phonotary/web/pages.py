@@ -10,9 +10,8 @@ from starlette.routing import BaseRoute, Route
 
 from phonotary.errors import Reason, Refused
 from phonotary.web import notices, wire
+from phonotary.web.bodies import read_form
 from phonotary.web.console import deliveries, inquiry, reviews, tickets
-from phonotary.web.forms import parse_form
-from phonotary.web.operations import read_body
 from phonotary.web.sandbox import control
 from phonotary.web.wire import Answer
 
@@ -51,9 +50,7 @@ def _token(hub: Any) -> Any:
             if request.method != "POST":
                 refused = Refused(Reason.METHOD_NOT_ALLOWED, "A token is asked for with POST")
                 return _as_response(wire.refusal(refused, [(b"allow", b"POST")]))
-            body = await read_body(request.receive, 65_536)
-            kind = request.headers.get("content-type", "").encode()
-            form = parse_form(kind, body)
+            form = await read_form(request, 65_536)
             if form.get("grant_type") != "client_credentials":
                 raise Refused(Reason.INVALID_PARAMETER, "grant_type must be client_credentials")
             granted = hub.gate.token(form.get("client_id", ""), form.get("client_secret", ""))

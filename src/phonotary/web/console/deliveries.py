@@ -27,11 +27,12 @@ from phonotary.tn import parse
 from phonotary.trusthub import facts, policies
 from phonotary.trusthub.records import Bundle
 from phonotary.trusthub.store import Ask
+from phonotary.web.bodies import Form
 from phonotary.web.console import signing_in
+from phonotary.web.console.deciding import by_form
 from phonotary.web.console.page import page, position, refusal
 from phonotary.web.console.signing_in import Viewer
-from phonotary.web.forms import parse_form, parse_query
-from phonotary.web.operations import read_body
+from phonotary.web.forms import parse_query
 
 _PATH = "/console/deliveries"
 _WHO = "Sign in as a reviewer, or with your account's credentials."
@@ -91,28 +92,20 @@ def _shown(
 def _send_again(hub: Any) -> Any:
     """A reviewer has a delivery that ended badly sent once more."""
 
-    async def send(request: Request) -> Response:
-        reviewer = signing_in.deciding(hub, request)
-        if isinstance(reviewer, Response):
-            return reviewer
-        kind = request.headers.get("content-type", "").encode()
-        try:
-            form = parse_form(kind, await read_body(request.receive, 65_536))
-            number, database = form.get("number", ""), form.get("database", "")
-            if "\x00" in number:
-                raise Refused(Reason.NOT_FOUND, "There is no such delivery.")
+    async def send(request: Request, reviewer: str, form: Form) -> Response:
+        number, database = form.get("number", ""), form.get("database", "")
+        if "\x00" in number:
+            raise Refused(Reason.NOT_FOUND, "There is no such delivery.")
 
-            def work(store: SqlStore) -> None:
-                hub.names.registering.retry(store, number, database)
+        def work(store: SqlStore) -> None:
+            hub.names.registering.retry(store, number, database)
 
-            await hub.write(work)
-        except Refused as refused:
-            return refusal(refused)
+        await hub.write(work)
         _log().info("sent again", by=reviewer, number=number, database=database)
         hub.worker.wake()
         return RedirectResponse(f"{_PATH}?{urlencode({'number': number})}", 303)
 
-    return send
+    return by_form(hub, send)
 
 
 def _asked(given: dict[str, str], viewer: Viewer) -> Asked:

@@ -16,9 +16,9 @@ from phonotary.storage.store import SqlStore
 from phonotary.trusthub import inquiries, lifecycle, policies, types
 from phonotary.trusthub.inquiries import Section
 from phonotary.trusthub.records import Bundle, Inquiry
+from phonotary.web.bodies import read_form
 from phonotary.web.console.page import page
-from phonotary.web.forms import parse_form, parse_query
-from phonotary.web.operations import read_body
+from phonotary.web.forms import parse_query
 
 # What the prefill parameters of the two Initialize calls are called on the form.
 _PREFILL = {
@@ -75,9 +75,7 @@ def _send(hub: Any) -> Any:
         sid = request.path_params["sid"]
         given: dict[str, str] = {}
         try:
-            body = await read_body(request.receive)
-            kind = request.headers.get("content-type", "").encode()
-            given = parse_form(kind, body)
+            given = dict(await read_form(request))
 
             def work(store: SqlStore) -> Response:
                 _, bundle = inquiries.opened(store, hub.now(), sid, _token_of(request))

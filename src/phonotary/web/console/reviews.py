@@ -19,10 +19,10 @@ from phonotary.trusthub import codes, display, evaluation, facts, policies, revi
 from phonotary.trusthub.lifecycle import By
 from phonotary.trusthub.records import Bundle
 from phonotary.trusthub.store import Ask, Store
+from phonotary.web.bodies import Form
 from phonotary.web.console import signing_in
-from phonotary.web.console.page import page, refusal
-from phonotary.web.forms import parse_form
-from phonotary.web.operations import read_body
+from phonotary.web.console.deciding import by_form
+from phonotary.web.console.page import page
 
 _WAITING = ("pending-review", "in-review")
 # Numbers of one bundle whose display is shown.
@@ -93,34 +93,22 @@ def _shown(
 
 
 def _decide(hub: Any) -> Any:
-    async def decide(request: Request) -> Response:
-        reviewer = signing_in.deciding(hub, request)
-        if isinstance(reviewer, Response):
-            return reviewer
-        kind = request.headers.get("content-type", "").encode()
+    async def decide(request: Request, reviewer: str, form: Form) -> Response:
+        verdict = _verdict(form)
+        if verdict.approve:
+            # What is approved is what is behind its address now, so it is looked at now.
+            logo = await hub.logo_of(request.path_params["sid"])
+            verdict = replace(verdict, logo=logo)
 
-        async def act() -> Response:
-            form = parse_form(kind, await read_body(request.receive, 65_536))
-            verdict = _verdict(form)
-            if verdict.approve:
-                # What is approved is what is behind its address now, so it is looked at now.
-                logo = await hub.logo_of(request.path_params["sid"])
-                verdict = replace(verdict, logo=logo)
+        def work(store: SqlStore) -> Response:
+            bundle = _bundle(store, request)
+            _act(store, hub.now(), bundle, form.get("decision", ""), verdict, reviewer)
+            return RedirectResponse(f"/console/reviews/{bundle.sid}", 303)
 
-            def work(store: SqlStore) -> Response:
-                bundle = _bundle(store, request)
-                _act(store, hub.now(), bundle, form.get("decision", ""), verdict, reviewer)
-                return RedirectResponse(f"/console/reviews/{bundle.sid}", 303)
+        answer: Response = await hub.write(work)
+        return answer
 
-            answer: Response = await hub.write(work)
-            return answer
-
-        try:
-            return await act()
-        except Refused as refused:
-            return refusal(refused)
-
-    return decide
+    return by_form(hub, decide)
 
 
 def _act(
@@ -142,7 +130,7 @@ def _act(
         raise Refused(Reason.INVALID_PARAMETER, "Choose one of the desk's buttons")
 
 
-def _verdict(form: dict[str, str]) -> review.Verdict:
+def _verdict(form: Form) -> review.Verdict:
     text = form.get("codes", "").replace(",", " ").split()
     if not all(code.isdecimal() and len(code) <= 6 for code in text):
         raise Refused(Reason.INVALID_PARAMETER, "Codes are numbers of the catalogue")

@@ -35,16 +35,6 @@ def reviewer(hub: Any, request: Request) -> str | None:
     return name if name and same(password, hub.reviewer_password) else None
 
 
-def deciding(hub: Any, request: Request) -> str | Response:
-    """The reviewer who sends a form of ours, or what anybody else is answered."""
-    found = reviewer(hub, request)
-    if found is None:
-        return unknown()
-    if not same_origin(request):
-        return page("refused.html", 403, because="This form was sent from another site.")
-    return found
-
-
 def viewer(hub: Any, request: Request) -> Viewer | None:
     """A customer or a reviewer; None for anybody else. Raises Refused for a customer whose account
     is not active, and where nobody can tell now who it is."""

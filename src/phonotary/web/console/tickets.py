@@ -7,7 +7,6 @@ asked about: the ledger moves by that, as it does for every other database.
 from __future__ import annotations
 
 from typing import Any
-from urllib.parse import parse_qsl
 
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
@@ -16,15 +15,15 @@ from starlette.routing import Route
 from phonotary.clock import iso8601
 from phonotary.cnam.orders_ticket import DECISIONS
 from phonotary.errors import Reason, Refused
+from phonotary.web.bodies import Form
 from phonotary.web.console import signing_in
+from phonotary.web.console.deciding import by_form
 from phonotary.web.console.page import page, position, refusal
 from phonotary.web.forms import parse_query
-from phonotary.web.operations import read_body
 
 _PATH = "/console/tickets"
 # A ticket has a thousand numbers at most, and each is chosen by a field of its own.
 _MOST_FIELDS = 1_010
-_FORM = "application/x-www-form-urlencoded"
 
 
 def routes(hub: Any) -> list[Route]:
@@ -79,26 +78,20 @@ def _show(hub: Any) -> Any:
 
 
 def _decide(hub: Any) -> Any:
-    async def decide(request: Request) -> Response:
-        reviewer = signing_in.deciding(hub, request)
-        if isinstance(reviewer, Response):
-            return reviewer
+    async def decide(request: Request, reviewer: str, form: Form) -> Response:
         database, ref = request.path_params["database"], request.path_params["ref"]
+        word, because = form.get("decision", ""), form.get("because", "")
+        numbers = form.getlist("number")
         try:
-            words, numbers = _form(request, await read_body(request.receive, 65_536))
-            word, because = words.get("decision", ""), words.get("because", "")
-            try:
-                await hub.names.tickets.decide(database, ref, word, numbers, because, reviewer)
-            except Refused as refused:
-                if refused.reason is Reason.CONFLICT:
-                    await _ask(hub, database, ref)
-                raise
-            await _ask(hub, database, ref)
+            await hub.names.tickets.decide(database, ref, word, numbers, because, reviewer)
         except Refused as refused:
-            return refusal(refused)
+            if refused.reason is Reason.CONFLICT:
+                await _ask(hub, database, ref)
+            raise
+        await _ask(hub, database, ref)
         return RedirectResponse(f"{_PATH}/{database}/{ref}", 303)
 
-    return decide
+    return by_form(hub, decide, _MOST_FIELDS)
 
 
 async def _ask(hub: Any, database: str, ref: str) -> None:
@@ -106,16 +99,3 @@ async def _ask(hub: Any, database: str, ref: str) -> None:
     whoever wrote that may have come no further. Raises Refused."""
     await hub.write(lambda store: hub.names.registering.hurry(store, database, ref))
     hub.worker.wake()
-
-
-def _form(request: Request, body: bytes) -> tuple[dict[str, str], list[str]]:
-    """The form's fields, and the numbers that were chosen, which are many fields of one name.
-    Raises Refused for what is no form."""
-    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    try:
-        if kind != _FORM:
-            raise ValueError(kind)
-        given = parse_qsl(body.decode(), keep_blank_values=True, max_num_fields=_MOST_FIELDS)
-    except ValueError as error:
-        raise Refused(Reason.UNREADABLE_BODY, "The form could not be read.") from error
-    return dict(given), [value for name, value in given if name == "number"]

@@ -15,8 +15,8 @@ from starlette.routing import Route
 from phonotary.clock import duration, iso8601
 from phonotary.errors import Reason, Refused
 from phonotary.trusthub import outcomes
+from phonotary.web.bodies import read_body
 from phonotary.web.forms import parse_query
-from phonotary.web.operations import read_body
 from phonotary.web.sandbox import log, traps, visitors
 from phonotary.web.sandbox.faults import Fault
 
