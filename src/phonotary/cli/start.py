@@ -225,6 +225,8 @@ async def _run(
     finally:
         for each in work:
             each.cancel()
+        # What they put away needs the database; what does not let go by then is left.
+        await asyncio.wait(work, timeout=2)
         hub.database.close()
 
 

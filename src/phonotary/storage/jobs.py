@@ -7,6 +7,7 @@ time harmless.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -28,9 +29,16 @@ class Claimed:
 
 
 def claim(
-    store: SqlStore, now: Instant, wall: Instant, limit: int = 32, kind: str | None = None
+    store: SqlStore,
+    now: Instant,
+    wall: Instant,
+    limit: int = 32,
+    kind: str | None = None,
+    *,
+    not_of: Sequence[str] = (),
 ) -> list[Claimed]:
-    """Take up to ``limit`` due jobs, oldest first, by the hub's ``now`` and the real ``wall``."""
+    """Take up to ``limit`` due jobs, oldest first, by the hub's ``now`` and the real ``wall``;
+    none of the subjects ``not_of``."""
     ready = (
         select(jobs.c.seq)
         .where(jobs.c.state == "waiting", jobs.c.due <= now, jobs.c.leased_until <= wall)
@@ -40,13 +48,15 @@ def claim(
     )
     if kind is not None:
         ready = ready.where(jobs.c.kind == kind)
+    if not_of:
+        ready = ready.where(jobs.c.subject.not_in(not_of))
     taken = [row[0] for row in store.connection.execute(ready)]
     if not taken:
         return []
     found = store.connection.execute(
         update(jobs)
         .where(jobs.c.seq.in_(taken))
-        .values(leased_until=wall + LEASE, attempts=jobs.c.attempts + 1)
+        .values(leased_until=wall + LEASE)
         .returning(
             jobs.c.seq,
             jobs.c.kind,
@@ -72,8 +82,10 @@ def failed(store: SqlStore, seq: int, error: str) -> None:
 
 
 def again(store: SqlStore, seq: int, due: Instant, error: str) -> None:
-    """Try once more at ``due``."""
-    _settle(store, seq, due=due, leased_until=0, last_error=error[:500])
+    """Try once more at ``due``. This attempt counts now that it has ended: one that its worker's
+    end cut off was none."""
+    counted = jobs.c.attempts + 1
+    _settle(store, seq, due=due, leased_until=0, last_error=error[:500], attempts=counted)
 
 
 def _settle(store: SqlStore, seq: int, **values: Any) -> None:
