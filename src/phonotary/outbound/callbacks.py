@@ -6,6 +6,7 @@ token, over the URL followed by each parameter's name and value in the order of 
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import hashlib
 import hmac
@@ -22,6 +23,10 @@ if TYPE_CHECKING:
 
 TIMEOUT = 15.0
 """Seconds for each step of the exchange; Twilio gives up on a slow receiver after as long."""
+PATIENCE = 45.0
+"""Seconds for the whole of it: a receiver that sends a byte now and then ends no step. Less than a
+job's lease, so that no other process tells the same at the same time."""
+_MOST = 65_536
 RETRY_AFTER = (10, 60, 300, 1800, 7200)
 """Seconds of the hub's clock between attempts; after the last one the job is given up."""
 
@@ -54,9 +59,27 @@ async def post(
     """
     import httpx
 
+    try:
+        async with asyncio.timeout(PATIENCE):
+            await _exchange(client, url, params, auth_token, key, allow_loopback)
+    except TimeoutError:
+        raise httpx.ReadTimeout(f"nothing more came within {PATIENCE:.0f} seconds") from None
+
+
+async def _exchange(
+    client: httpx.AsyncClient,
+    url: str,
+    params: Mapping[str, str],
+    auth_token: str,
+    key: str,
+    allow_loopback: bool,
+) -> None:
+    import httpx
+
     address = await checked_address(url, allow_loopback)
     parts = httpx.URL(url)
-    reply = await client.post(
+    async with client.stream(
+        "POST",
         parts.copy_with(host=address),
         data=dict(params),
         headers={
@@ -68,9 +91,15 @@ async def post(
         extensions={"sni_hostname": parts.host},
         timeout=TIMEOUT,
         follow_redirects=False,
-    )
-    if reply.status_code >= 500 or reply.status_code == 429:
-        reply.raise_for_status()
+    ) as reply:
+        if reply.status_code >= 500 or reply.status_code == 429:
+            reply.raise_for_status()
+        # The status says all. A short body is read, for then the connection can be used again.
+        size = 0
+        async for part in reply.aiter_raw():
+            size += len(part)
+            if size > _MOST:
+                break
 
 
 async def checked_address(url: str, allow_loopback: bool) -> str:
