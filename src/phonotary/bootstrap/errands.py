@@ -68,7 +68,7 @@ class Errands:
             ended += len(done)
         return ended
 
-    async def close(self) -> None:
+    async def break_off(self) -> None:
         """Break off what is under way."""
         tasks = list(self._under_way.values())
         for task in tasks:

@@ -95,9 +95,14 @@ class Worker:
             try:
                 await asyncio.gather(*(lane.run() for lane in self._lanes))
             finally:
-                await self._looks.close()
-                await self._callbacks.close()
+                await self.break_off()
                 await self.logos.close()
+
+    async def break_off(self) -> None:
+        """End what is under way with others' servers; it has decided nothing, and its jobs are
+        taken again when their leases have run out."""
+        await self._looks.break_off()
+        await self._callbacks.break_off()
 
     async def advance(self, until: int) -> None:
         """Move the clock until it has advanced by so much, stopping wherever a job falls due: what
