@@ -3,83 +3,39 @@
 from __future__ import annotations
 
 import asyncio
-import time
-from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 
-from phonotary.bootstrap.logos import Logos
 from phonotary.bootstrap.work import Worker
 from phonotary.clock import Clock
 from phonotary.events import Job
-from phonotary.storage import jobs, migrate
+from phonotary.storage import jobs
 from phonotary.storage.database import Database
 from phonotary.storage.store import SqlStore
 from phonotary.trusthub import filing
 from phonotary.trusthub.display import Logo
 from phonotary.trusthub.filing import Vetting
 from phonotary.trusthub.records import Bundle
-from tests.rooms import office
-from tests.simulators import lying_repository as lies
+from tests.bootstrap.looks import (
+    NOWHERE,
+    SEEN,
+    URL,
+    Eyes,
+    Slow,
+    at_work,
+    filed,
+    looks_ended,
+    status,
+    until,
+)
 
-URL = "https://acme.example/logo.bmp"
-SEEN = Logo(URL, "sha256-" + "A" * 43)
-NOWHERE = Logo(URL, None, "Nothing answers.", reached=False)
-INSTANT = Vetting("instant")
 UNFIT = Logo(URL, None, "The logo is not a BMP image.")
-
-
-class Eyes:
-    """What is seen, one look after the other; the last of it from then on."""
-
-    def __init__(self, *seen: Logo) -> None:
-        self.seen = list(seen)
-        self.looks = 0
-
-    async def look(self, url: str) -> Logo:
-        assert url == URL
-        self.looks += 1
-        return self.seen.pop(0) if len(self.seen) > 1 else self.seen[0]
-
-
-@pytest.fixture
-def database(tmp_path: Path) -> Iterator[Database]:
-    made = Database(f"sqlite:///{tmp_path / 'hub.db'}")
-    migrate.upgrade(made)
-    yield made
-    made.close()
-
-
-def filed(store: SqlStore, now: int, vetting: Vetting = INSTANT, url: str = URL) -> str:
-    """A bundle with a logo, submitted by a customer of its own."""
-    party = office.party_of(office.opened(store))
-    profile = office.approved(store, office.profile(store, party))
-    bundle = office.branded(store, party, profile, branded_calls_logo_url=url)
-    return filing.submit(store, now, bundle, vetting).sid
-
-
-def plain(store: SqlStore, now: int, callback: str) -> str:
-    """A bundle without a logo, whose customer is told of it."""
-    party = office.party_of(office.opened(store))
-    profile = office.approved(store, office.profile(store, party))
-    bundle = replace(office.product(store, party, profile), status_callback=callback)
-    store.bundles.replace(bundle)
-    return filing.submit(store, now, bundle, INSTANT).sid
-
-
-def status(database: Database, sid: str) -> str:
-    found = database.read(lambda store: store.bundles.get(sid))
-    assert found is not None
-    return found.status
 
 
 def decided(database: Database, eyes: Eyes, seconds: int, *, sandbox: bool) -> Bundle:
     """The bundle after so many seconds of the hub's clock."""
     clock = Clock()
-
     sid = database.write(lambda store: filed(store, clock.now()))
     worker = Worker(database, clock, sandbox=sandbox, logos=eyes)  # type: ignore[arg-type]
     asyncio.run(worker.advance(seconds))
@@ -148,131 +104,6 @@ def test_what_is_there_and_no_logo_is_not_looked_at_again(database: Database) ->
     assert eyes.looks == 1
 
 
-class Slow(Eyes):
-    """Shows nothing of some logos until it is let; every other one comes at once."""
-
-    def __init__(self, *hanging: str) -> None:
-        super().__init__(SEEN)
-        self.hanging = hanging
-        self.let = asyncio.Event()
-        self.looking: list[str] = []
-        self.broken_off = 0
-
-    async def look(self, url: str) -> Logo:
-        self.looks += 1
-        self.looking.append(url)
-        try:
-            if url in self.hanging:
-                await self.let.wait()
-        except asyncio.CancelledError:
-            self.broken_off += 1
-            raise
-        return Logo(url, SEEN.digest)
-
-    async def close(self) -> None:
-        """There is nothing to put away."""
-
-
-async def until(is_so: Callable[[], bool]) -> None:
-    async with asyncio.timeout(10):
-        while not is_so():
-            await asyncio.sleep(0.005)
-
-
-@asynccontextmanager
-async def at_work(worker: Worker) -> AsyncIterator[None]:
-    """It runs, and is stopped at the end within a moment."""
-    running = asyncio.create_task(worker.run())
-    try:
-        yield
-    finally:
-        running.cancel()
-        begun = time.monotonic()
-        with suppress(asyncio.CancelledError):
-            await running
-        assert time.monotonic() - begun < 1
-        left = [repr(task) for task in asyncio.all_tasks()]
-        assert not [each for each in left if "phonotary/bootstrap" in each]
-
-
-def attempts(database: Database) -> dict[str, int]:
-    """Of the looks that are still to be made, by bundle."""
-    table = jobs.jobs
-    wanted = table.select().where(table.c.kind == filing.LOOK, table.c.state == "waiting")
-    rows = database.read(lambda store: store.connection.execute(wanted).mappings().all())
-    return {row["subject"]: row["attempts"] for row in rows}
-
-
-def test_while_a_logos_server_hangs_others_are_vetted_and_told(database: Database) -> None:
-    clock = Clock()
-
-    async def story() -> None:
-        async with lies.running() as there:
-            logo = there.at("/logo.bmp", lies.never())
-            hook = there.at("/hook", lies.serves(b""))
-            logos = Logos(lab=frozenset({there.origin}))
-            worker = Worker(database, clock, sandbox=True, logos=logos)
-            async with at_work(worker):
-                hung = database.write(lambda store: filed(store, clock.now(), url=logo))
-                worker.wake()
-                await until(lambda: "/logo.bmp" in there.requests)
-                begun = time.monotonic()
-                well = database.write(lambda store: plain(store, clock.now(), hook))
-                worker.wake()
-                await until(lambda: there.requests.count("/hook") == 3)
-                assert time.monotonic() - begun < 3
-                assert status(database, well) == "twilio-approved"
-                assert status(database, hung) == "pending-review"
-            # Broken off by the end: nothing was decided by that, and no look was used up.
-            assert status(database, hung) == "pending-review"
-            assert attempts(database) == {hung: 0}
-
-    asyncio.run(story())
-
-
-def test_while_a_callback_hangs_others_are_vetted_and_told(database: Database) -> None:
-    clock = Clock()
-
-    async def story() -> None:
-        async with lies.running() as there:
-            stuck, hook = there.at("/stuck", lies.never()), there.at("/hook", lies.serves(b""))
-            worker = Worker(database, clock, sandbox=True)
-            async with at_work(worker):
-                database.write(lambda store: plain(store, clock.now(), stuck))
-                worker.wake()
-                await until(lambda: "/stuck" in there.requests)
-                well = database.write(lambda store: plain(store, clock.now(), hook))
-                worker.wake()
-                await until(lambda: there.requests.count("/hook") == 3)
-                assert status(database, well) == "twilio-approved"
-                # Its own wait for it: they are told in order.
-                assert there.requests.count("/stuck") == 1
-
-    asyncio.run(story())
-
-
-def test_while_a_database_of_names_hangs_bundles_are_vetted(database: Database) -> None:
-    class Hanging:
-        asked = 0
-
-        async def work_once(self) -> bool:
-            self.asked += 1
-            await asyncio.Event().wait()
-            return True
-
-    async def story() -> None:
-        clock, names = Clock(), Hanging()
-        worker = Worker(database, clock, sandbox=False, logos=Slow())  # type: ignore[arg-type]
-        worker.registering = names  # type: ignore[assignment]
-        async with at_work(worker):
-            await until(lambda: names.asked == 1)
-            sid = database.write(lambda store: filed(store, clock.now()))
-            worker.wake()
-            await until(lambda: status(database, sid) == "twilio-approved")
-
-    asyncio.run(story())
-
-
 def test_logos_that_hang_delay_no_other_logo_while_there_is_room(database: Database) -> None:
     clock = Clock()
     hanging = [f"https://acme.example/{n}.bmp" for n in range(20)]
@@ -295,7 +126,7 @@ def test_logos_that_hang_delay_no_other_logo_while_there_is_room(database: Datab
             # Sixteen at once; when they are done, the rest.
             assert eyes.looks == 17
             eyes.let.set()
-            await until(lambda: not attempts(database))
+            await until(lambda: not looks_ended(database))
             assert eyes.looks == 21
 
     asyncio.run(story())

@@ -100,6 +100,15 @@ def test_a_lease_hands_over_once_it_has_run_out(database: Database) -> None:
     assert second.job.attempts == 0
 
 
+def test_a_lease_that_is_held_begins_anew(database: Database) -> None:
+    enqueue(database, *(job(f"{n}") for n in range(3)))
+    first, second, third = claim(database)
+    database.write(lambda store: jobs.done(store, first.seq))
+    database.write(lambda store: jobs.hold(store, NOW + 45, [first.seq, second.seq]))
+    assert keys(claim(database, wall=NOW + LEASE)) == [third.job.key]
+    assert keys(claim(database, wall=NOW + 45 + LEASE)) == [second.job.key]
+
+
 def test_a_lease_counts_real_time_whatever_the_sandboxs_clock_says(database: Database) -> None:
     enqueue(database, job("one"))
     assert len(claim(database)) == 1

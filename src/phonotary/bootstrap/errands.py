@@ -80,11 +80,17 @@ class Errands:
         return jobs.claim(store, now, wall, room, self._kind, not_of=busy)
 
     async def _one_by_one(self, several: list[Claimed], before: asyncio.Task[None] | None) -> None:
-        for each in several:
+        for place, each in enumerate(several, 1):
             ending = await self._run(each)
             if before is not None:
                 await asyncio.wait([before])
-            self._database.write(ending)
+            self._database.write(partial(self._end, ending, several[place:]))
+
+    def _end(self, ending: Ending, left: list[Claimed], store: SqlStore) -> None:
+        ending(store)
+        if left:
+            # Their turn comes late, and another process must not take it meanwhile.
+            jobs.hold(store, self._clock.wall(), [each.seq for each in left])
 
     def _ended(self, subject: str, task: asyncio.Task[None]) -> None:
         del self._under_way[subject]

@@ -24,8 +24,8 @@ if TYPE_CHECKING:
 TIMEOUT = 15.0
 """Seconds for each step of the exchange; Twilio gives up on a slow receiver after as long."""
 PATIENCE = 45.0
-"""Seconds for the whole of it: a receiver that sends a byte now and then ends no step. Less than a
-job's lease, so that no other process tells the same at the same time."""
+"""Seconds for the whole of it, for a byte now and then ends no step. Less than a job's lease, so
+that no other process tells the same at the same time."""
 _MOST = 65_536
 RETRY_AFTER = (10, 60, 300, 1800, 7200)
 """Seconds of the hub's clock between attempts; after the last one the job is given up."""

@@ -72,6 +72,12 @@ def claim(
     )
 
 
+def hold(store: SqlStore, wall: Instant, seqs: Sequence[int]) -> None:
+    """Begin the leases of claimed jobs anew, for a worker that has not come to them yet."""
+    held = jobs.c.seq.in_(seqs) & (jobs.c.state == "waiting")
+    store.connection.execute(update(jobs).where(held).values(leased_until=wall + LEASE))
+
+
 def done(store: SqlStore, seq: int) -> None:
     _settle(store, seq, state="done")
 
