@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
 
+from phonotary.access.accounts import Account
 from phonotary.bootstrap.work import Worker
 from phonotary.storage import jobs
 from phonotary.storage.database import Database
@@ -36,9 +37,15 @@ class Eyes:
         return self.seen.pop(0) if len(self.seen) > 1 else self.seen[0]
 
 
-def filed(store: SqlStore, now: int, vetting: Vetting = INSTANT, url: str = URL) -> str:
+def filed(
+    store: SqlStore,
+    now: int,
+    vetting: Vetting = INSTANT,
+    url: str = URL,
+    account: Account | None = None,
+) -> str:
     """A bundle with a logo, submitted by a customer of its own."""
-    party = office.party_of(office.opened(store))
+    party = office.party_of(account or office.opened(store))
     profile = office.approved(store, office.profile(store, party))
     bundle = office.branded(store, party, profile, branded_calls_logo_url=url)
     return filing.submit(store, now, bundle, vetting).sid

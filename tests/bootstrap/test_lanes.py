@@ -10,8 +10,10 @@ from phonotary.bootstrap.work import Worker
 from phonotary.clock import Clock
 from phonotary.storage import jobs
 from phonotary.storage.database import Database
+from phonotary.storage.store import SqlStore
 from phonotary.trusthub import filing
 from tests.bootstrap.looks import Slow, at_work, filed, looks_ended, plain, status, until
+from tests.rooms import office
 from tests.simulators import lying_repository as lies
 
 
@@ -115,5 +117,33 @@ def test_while_a_database_of_names_hangs_bundles_are_vetted(database: Database) 
             sid = database.write(lambda store: filed(store, clock.now()))
             worker.wake()
             await until(lambda: status(database, sid) == "twilio-approved")
+
+    asyncio.run(story())
+
+
+def test_one_customers_servers_that_hang_leave_room_for_others(database: Database) -> None:
+    clock = Clock()
+    hanging = "https://hang.example/logo.bmp"
+
+    def hang(store: SqlStore) -> None:
+        parent = office.opened(store)
+        for account in (parent, office.opened(store, parent)):
+            for _ in range(10):
+                filed(store, clock.now(), url=hanging, account=account)
+
+    async def story() -> None:
+        eyes = Slow(hanging)
+        worker = Worker(database, clock, sandbox=False, logos=eyes)  # type: ignore[arg-type]
+        async with at_work(worker):
+            database.write(hang)
+            worker.wake()
+            await until(lambda: eyes.looks == 4)
+            well = database.write(lambda store: filed(store, clock.now()))
+            worker.wake()
+            await until(lambda: status(database, well) == "twilio-approved")
+            assert eyes.looks == 4 + 1
+            eyes.let.set()
+            await until(lambda: not looks_ended(database))
+            assert eyes.looks == 20 + 1
 
     asyncio.run(story())

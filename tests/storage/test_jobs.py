@@ -9,6 +9,8 @@ from phonotary.events import Job
 from phonotary.storage import jobs
 from phonotary.storage.database import Database
 from phonotary.storage.jobs import LEASE, Claimed
+from phonotary.storage.store import SqlStore
+from tests.rooms import office
 
 NOW = 1_790_000_000
 
@@ -89,6 +91,34 @@ def test_subjects_that_are_busy_are_left_alone(database: Database) -> None:
     enqueue(database, *(job(f"{n}") for n in range(3)))
     assert keys(claim(database, not_of=("subject of 0", "subject of 2"))) == ["1"]
     assert keys(claim(database)) == ["0", "2"]
+
+
+def test_a_customer_may_be_left_out_with_its_subaccounts(database: Database) -> None:
+    def work(store: SqlStore) -> list[str]:
+        parents = [office.opened(store) for _ in range(2)]
+        made = []
+        for account in (parents[0], office.opened(store, parents[0]), parents[1]):
+            bundle = office.draft(store, office.party_of(account))
+            store.enqueue(Job("vet", bundle.sid, bundle.sid, NOW))
+            made.append(bundle.sid)
+        assert jobs.customers(store, [*made, "BUnone"]) == dict(
+            zip(made, (parents[0].sid, parents[0].sid, parents[1].sid), strict=True)
+        )
+        found = jobs.claim(store, NOW, NOW, not_for=[parents[0].sid])
+        assert keys(found) == [made[2]]
+        return made
+
+    made = database.write(work)
+    assert keys(claim(database)) == made[:2]
+
+
+def test_what_is_given_back_is_anybodys(database: Database) -> None:
+    enqueue(database, *(job(f"{n}") for n in range(3)))
+    first, second, third = claim(database)
+    database.write(lambda store: jobs.done(store, third.seq))
+    database.write(lambda store: jobs.give_back(store, [second.seq, third.seq]))
+    assert keys(claim(database)) == [second.job.key]
+    assert first.job.key not in keys(claim(database))
 
 
 def test_a_lease_hands_over_once_it_has_run_out(database: Database) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import Awaitable, Callable
 from functools import partial
 
@@ -18,6 +19,8 @@ Ending = Callable[[SqlStore], None]
 """What is kept of an errand, in the transaction that ends its job or has it done again."""
 
 _AT_ONCE = 16
+_OF_ONE = 4
+"""At once, of one customer with all its subaccounts: servers of its own that hang leave room."""
 
 
 class Errands:
@@ -33,13 +36,18 @@ class Errands:
         run: Callable[[Claimed], Awaitable[Ending]],
         *,
         ended: Callable[[], None] = lambda: None,
+        sandbox: bool = False,
         in_order: bool = False,
     ) -> None:
         """``ended`` is called after each subject's. ``in_order``: endings are kept in the order in
-        which the jobs fell due, so that a slow answer changes nothing but the time it takes."""
+        which the jobs fell due, so that a slow answer changes nothing but the time it takes. In a
+        ``sandbox`` one customer may have all the room there is."""
         self._database, self._clock, self._kind = database, clock, kind
         self._run, self._told, self._in_order = run, ended, in_order
+        self._of_one = _AT_ONCE if sandbox else _OF_ONE
         self._under_way: dict[str, asyncio.Task[None]] = {}
+        self._customers: dict[str, str] = {}
+        """Whose the subjects are that are under way."""
         self.lane = Lane(self.begin)
 
     async def begin(self) -> int:
@@ -47,7 +55,8 @@ class Errands:
         room = _AT_ONCE - len(self._under_way)
         if not room:
             return 0
-        claimed = self._database.write(partial(self._claim, room))
+        claimed, begun = self._database.write(partial(self._claim, room))
+        self._customers.update(begun)
         by_subject: dict[str, list[Claimed]] = {}
         for each in claimed:
             by_subject.setdefault(each.job.subject, []).append(each)
@@ -75,9 +84,28 @@ class Errands:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
 
-    def _claim(self, room: int, store: SqlStore) -> list[Claimed]:
-        now, wall, busy = self._clock.now(), self._clock.wall(), tuple(self._under_way)
-        return jobs.claim(store, now, wall, room, self._kind, not_of=busy)
+    def _claim(self, room: int, store: SqlStore) -> tuple[list[Claimed], dict[str, str]]:
+        """What is to be begun, and whose it is; no more of one customer than its share."""
+        several = Counter(self._customers.values())
+        claimed = jobs.claim(
+            store,
+            self._clock.now(),
+            self._clock.wall(),
+            room,
+            self._kind,
+            not_of=tuple(self._under_way),
+            not_for=[each for each, count in several.items() if count >= self._of_one],
+        )
+        whose = jobs.customers(store, [each.job.subject for each in claimed]) if claimed else {}
+        begun: dict[str, str] = {}
+        for subject in dict.fromkeys(each.job.subject for each in claimed):
+            customer = whose.get(subject, subject)
+            if several[customer] < self._of_one:
+                several[customer] += 1
+                begun[subject] = customer
+        if over := [each.seq for each in claimed if each.job.subject not in begun]:
+            jobs.give_back(store, over)
+        return [each for each in claimed if each.job.subject in begun], begun
 
     async def _one_by_one(self, several: list[Claimed], before: asyncio.Task[None] | None) -> None:
         for place, each in enumerate(several, 1):
@@ -93,7 +121,7 @@ class Errands:
             jobs.hold(store, self._clock.wall(), [each.seq for each in left])
 
     def _ended(self, subject: str, task: asyncio.Task[None]) -> None:
-        del self._under_way[subject]
+        del self._under_way[subject], self._customers[subject]
         if task.cancelled():
             return
         if (error := task.exception()) is not None:

@@ -64,10 +64,18 @@ class Worker:
         self.retention: Retention | None = None
         """Deletes what is not kept for ever; given with ``registering``."""
         self._telling = Telling(database, clock, sandbox=sandbox)
-        self._callbacks = Errands(database, clock, filing.CALLBACK, self._telling.tell)
+        self._callbacks = Errands(
+            database, clock, filing.CALLBACK, self._telling.tell, sandbox=sandbox
+        )
         # A sandbox decides in order, so that a run can be repeated: rules may count decisions.
         self._looks = Errands(
-            database, clock, filing.LOOK, self._look, ended=self._ring, in_order=sandbox
+            database,
+            clock,
+            filing.LOOK,
+            self._look,
+            ended=self._ring,
+            sandbox=sandbox,
+            in_order=sandbox,
         )
         self._lanes = (
             Lane(self._vet),

@@ -15,11 +15,12 @@ from sqlalchemy import func, select, update
 
 from phonotary.clock import Instant
 from phonotary.events import Job
-from phonotary.storage.schema import jobs
+from phonotary.storage.schema import accounts, bundles, jobs
 from phonotary.storage.store import SqlStore
 
 LEASE = 60
 """Seconds of real time a worker has before its job is another's."""
+_OWNED = bundles.c.account_sid == accounts.c.sid
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,9 +37,10 @@ def claim(
     kind: str | None = None,
     *,
     not_of: Sequence[str] = (),
+    not_for: Sequence[str] = (),
 ) -> list[Claimed]:
     """Take up to ``limit`` due jobs, oldest first, by the hub's ``now`` and the real ``wall``;
-    none of the subjects ``not_of``."""
+    none of the subjects ``not_of``, and of no bundle of the customers ``not_for``."""
     ready = (
         select(jobs.c.seq)
         .where(jobs.c.state == "waiting", jobs.c.due <= now, jobs.c.leased_until <= wall)
@@ -50,6 +52,10 @@ def claim(
         ready = ready.where(jobs.c.kind == kind)
     if not_of:
         ready = ready.where(jobs.c.subject.not_in(not_of))
+    if not_for:
+        theirs = select(bundles.c.sid).join(accounts, _OWNED)
+        theirs = theirs.where(accounts.c.owner_account_sid.in_(not_for))
+        ready = ready.where(jobs.c.subject.not_in(theirs))
     taken = [row[0] for row in store.connection.execute(ready)]
     if not taken:
         return []
@@ -72,10 +78,26 @@ def claim(
     )
 
 
+def customers(store: SqlStore, subjects: Sequence[str]) -> dict[str, str]:
+    """Whose each bundle among the subjects is: the account, or the owner of the subaccount."""
+    wanted = select(bundles.c.sid, accounts.c.owner_account_sid).join(accounts, _OWNED)
+    found = store.connection.execute(wanted.where(bundles.c.sid.in_(subjects)))
+    return {sid: owner for sid, owner in found}
+
+
+def give_back(store: SqlStore, seqs: Sequence[int]) -> None:
+    """End the leases of claimed jobs that nobody has begun."""
+    _hold_until(store, 0, seqs)
+
+
 def hold(store: SqlStore, wall: Instant, seqs: Sequence[int]) -> None:
     """Begin the leases of claimed jobs anew, for a worker that has not come to them yet."""
+    _hold_until(store, wall + LEASE, seqs)
+
+
+def _hold_until(store: SqlStore, end: Instant, seqs: Sequence[int]) -> None:
     held = jobs.c.seq.in_(seqs) & (jobs.c.state == "waiting")
-    store.connection.execute(update(jobs).where(held).values(leased_until=wall + LEASE))
+    store.connection.execute(update(jobs).where(held).values(leased_until=end))
 
 
 def done(store: SqlStore, seq: int) -> None:
