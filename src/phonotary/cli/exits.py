@@ -2,17 +2,37 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 import typer
 
 from phonotary.errors import Reason, Refused
 
 
+class Misset(Exception):
+    """A setting is not as it should be; the sentence says which, and what is wrong with it."""
+
+
+@contextmanager
+def settings_taken() -> Iterator[None]:
+    """In here the settings are made use of: what is refused is one of them. What is UNAVAILABLE may
+    be there the next time and is refused as it is elsewhere."""
+    try:
+        yield
+    except Refused as refused:
+        if refused.reason is Reason.UNAVAILABLE:
+            raise
+        raise Misset(refused.because) from refused
+
+
 def code_of(work: Callable[[], object]) -> int:
-    """Run ``work``: 0 when it is done, 1 when a rule or the database said no."""
+    """Run ``work``: 0 when it is done, 1 when a rule or the database said no, 2 for a setting."""
     try:
         work()
+    except Misset as misset:
+        typer.echo(f"phonotary: {misset}", err=True)
+        return 2
     except Refused as refused:
         typer.echo(f"phonotary: {refused.because}{_why(refused)}", err=True)
         return 1
