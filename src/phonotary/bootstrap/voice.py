@@ -145,7 +145,7 @@ class Voice:
             return await serve(settings.host, port, redirect, shared=settings.workers > 1)
         except OSError as error:
             raise Refused(
-                Reason.UNAVAILABLE,
+                Reason.INVALID_PARAMETER,
                 f"cannot listen for SIP on {settings.host} port {port}: {error.strerror}",
             ) from error
 
