@@ -12,7 +12,7 @@ import pytest
 
 from phonotary.bootstrap.voice import Voice
 from phonotary.clock import Clock
-from phonotary.config import Settings, Trunk
+from phonotary.config import Settings, Stir, Trunk
 from phonotary.errors import Reason, Refused
 from phonotary.shaken.signing import CallToSign
 from phonotary.storage import migrate
@@ -59,6 +59,11 @@ def test_a_sandboxs_certificate_is_where_it_can_be_fetched_from(
     directory = voice.rehearsal.laboratory.servers["/lab/acme"].directory()
     assert directory["newOrder"].startswith(found)
     assert voice.verification.rules.lab == {found}
+
+
+def test_the_verifier_goes_by_the_operators_rules(database: Database) -> None:
+    rules = service(database, stir=Stir(max_targets=2)).verification.rules
+    assert rules.max_targets == 2
 
 
 @pytest.mark.parametrize("network", ["127.0.0.1/8", "10.0.0.0/33", "owl.example", ""])

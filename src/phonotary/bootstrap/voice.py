@@ -106,7 +106,7 @@ class Voice:
         self.verification = VerificationService(
             Repository(self._fetcher, trust, wall),
             wall,
-            Rules(lab=lab),
+            Rules(lab=lab, max_targets=stir.max_targets),
             remember=self._remember,
         )
         self._trust = trust

@@ -95,6 +95,8 @@ class Stir:
     """RFC 6979 nonces: the same signature for the same call, a tenth slower."""
     rcd: bool = False
     """Every A carries the approved business's name as Rich Call Data."""
+    max_targets: int = 10
+    """How many times, while it is fresh, one call may arrive diverted anew."""
     directory: int = 2_000_000
     """Numbers whose standing is kept in memory."""
     ledger_bound: int = 100_000

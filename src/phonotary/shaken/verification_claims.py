@@ -46,6 +46,9 @@ class Rules:
     max_headers: int = 10
     max_diversions: int = 5
     """As the 3GPP and French profiles have it."""
+    max_targets: int = 10
+    """How many times, while it is fresh, one call may arrive here diverted anew: a number that
+    rings several others sends the same call on to each (RFC 8946 section 4.1)."""
 
 
 class Asked(msgspec.Struct, frozen=True, gc=False):
