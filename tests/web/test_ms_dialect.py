@@ -310,9 +310,15 @@ def test_every_diversion_has_its_result(post: Post) -> None:
     assert call.dest == ("12155551213",)
 
 
-def test_without_a_diversion_the_to_header_is_what_was_called(post: Post) -> None:
+def test_what_is_really_called_decides_with_a_diversion_or_without(post: Post) -> None:
     services = Services()
     post(verifying(dest={"tn": "12155551213"}), services, VERIFICATION)
+    assert services.to_verify[0][0].dest == ("12155551213",)
+
+
+def test_the_to_header_is_what_was_called_where_nothing_else_is_said(post: Post) -> None:
+    services = Services()
+    post(verifying(identityHeaders=[DIV]), services, VERIFICATION)
     assert services.to_verify[0][0].dest == ("15715550000",)
 
 
@@ -323,6 +329,7 @@ def test_without_a_diversion_the_to_header_is_what_was_called(post: Post) -> Non
         ({"time": None}, "Missing mandatory parameter 'time'."),
         ({"time": -1}, "Invalid 'time' parameter value: it is before 1970."),
         ({"from": {"tn": "x"}}, "Invalid 'from' parameter value: a number is"),
+        ({"dest": {}}, "Missing mandatory parameter 'dest.tn'."),
     ],
 )
 def test_a_verification_request_at_fault_is_told_in_one_sentence(

@@ -68,7 +68,7 @@ class _VerificationCall(msgspec.Struct):
     to: _Party
     time: int
     dest: _Party | None = None
-    """The Request-URI's, after diversion; ``to`` is the To header's."""
+    """The Request-URI's; ``to`` is the To header's."""
     identityHeader: str | None = None
     """The ``shaken`` one."""
     identityHeaders: tuple[str, ...] = ()
@@ -134,11 +134,8 @@ def verification(body: bytes) -> tuple[CallToVerify, Callable[[Verdict], bytes]]
     identities = _identities(call)
     if not identities:
         raise Problem("SVC4001", "identityHeader")
-    # ``to`` speaks where nothing was diverted; behind a diversion the Request-URI does.
-    diverted = call.dest is not None and any(
-        "ppt=div" in one.replace('"', "") for one in identities
-    )
-    called = ("dest", call.dest) if diverted and call.dest else ("to", call.to)
+    # ``to`` is the caller's to write; where the client says what is really called, that decides.
+    called = ("to", call.to) if call.dest is None else ("dest", call.dest)
     asked = CallToVerify(
         orig=_single(call.from_, "from"),
         dest=_written(called[1], called[0]),
