@@ -10,11 +10,14 @@ from typing import Any
 
 import pytest
 
+from phonotary.bootstrap.verifying import VerificationService
 from phonotary.bootstrap.voice import Voice
 from phonotary.clock import Clock
 from phonotary.config import Settings, Stir, Trunk
 from phonotary.errors import Reason, Refused
+from phonotary.shaken.replays import Use
 from phonotary.shaken.signing import CallToSign
+from phonotary.shaken.verification import Rules
 from phonotary.storage import migrate
 from phonotary.storage.database import Database
 from tests.rooms.office import refused
@@ -62,8 +65,36 @@ def test_a_sandboxs_certificate_is_where_it_can_be_fetched_from(
 
 
 def test_the_verifier_goes_by_the_operators_rules(database: Database) -> None:
-    rules = service(database, stir=Stir(max_targets=2)).verification.rules
-    assert rules.max_targets == 2
+    said: dict[str, Any] = {
+        "diverted_freshness": 10_800,
+        "max_diversions": 4,
+        "max_targets": 2,
+        "replays": "off",
+        "allow_base": True,
+        "delegate_shaken": True,
+    }
+    rules = service(database, stir=Stir(**said)).verification.rules
+    assert {name: getattr(rules, name) for name in said} == said
+
+
+def test_unless_the_operator_says_otherwise_the_standards_rules_hold(database: Database) -> None:
+    held, rules = service(database).verification.rules, Rules()
+    assert all(getattr(held, one) == getattr(rules, one) for one in Rules.__slots__ if one != "lab")
+
+
+@pytest.mark.parametrize("by", ["setting", "rules"])
+def test_a_diverted_call_is_remembered_as_long_as_it_may_be_old(
+    database: Database, by: str
+) -> None:
+    verification = service(database, stir=Stir(diverted_freshness=600)).verification
+    if by == "rules":
+        rules = Rules(diverted_freshness=600)
+        verification = VerificationService(verification.repository, lambda: 0, rules)
+    replays = verification.replays
+    origin, one, other = (bytes([place] * 64) for place in range(3))
+    assert replays.divert(origin, one, 0, 1) is Use.FIRST
+    assert replays.divert(origin, other, 660, 1) is Use.REPLAY
+    assert replays.divert(origin, other, 661, 1) is Use.FIRST
 
 
 @pytest.mark.parametrize("network", ["127.0.0.1/8", "10.0.0.0/33", "owl.example", ""])

@@ -78,6 +78,7 @@ class _Used(NamedTuple):
 
 
 _STRAIGHT = Way()
+_SAYS_ANOTHER = "The 'identity' is in compact form, and does not fit what the request says."
 _TOO_MANY = "The PASSporT was already diverted to as many targets as one call may be."
 _SHAKEN: tuple[str | None, ...] = ("shaken",)
 _EVERY: tuple[str | None, ...] = ("shaken", "rcd", None)
@@ -86,7 +87,7 @@ _EVERY: tuple[str | None, ...] = ("shaken", "rcd", None)
 def begin(call: CallToVerify, now: Instant, rules: Rules) -> Verdict | Pending:
     """Every step that needs no credential. Raises UnusableCall for a request that cannot be judged
     (E1, E2): no numbers, or what is neither number nor URI."""
-    wanted = asked(call.orig, call.dest)
+    wanted = asked(call.orig, call.dest, call.time)
     try:
         values = _values(call.identities)
     except Refused as refused:
@@ -121,7 +122,7 @@ def conclude(
     """The verdict, given what was obtained for each of ``pending.urls``; one that is not there
     counts as not obtainable (E8)."""
     each = [
-        judge(part, chains.get(part.info), now) if isinstance(part, Candidate) else part
+        _judged(part, chains, now) if isinstance(part, Candidate) else part
         for part in pending.parts
     ]
     way = pending.way
@@ -147,6 +148,15 @@ def conclude(
         rcd=next((one for one in said if one is not None), None),
         notes=(*[note for one in held for note in one.notes], *again),
     )
+
+
+def _judged(part: Candidate, chains: Mapping[str, Credential], now: Instant) -> Verdict:
+    verdict = judge(part, chains.get(part.info), now)
+    if part.compact and verdict.reason == "signature":
+        # The other side signed something else than this request says, a mky or an untranslated
+        # number perhaps: that is no forgery yet, and the full form would tell.
+        return failed("compact-form", _SAYS_ANOTHER, passport=part.passport, ppt=part.ppt)
+    return verdict
 
 
 def _own_number(part: Candidate | Verdict, chains: Mapping[str, Credential]) -> bool:

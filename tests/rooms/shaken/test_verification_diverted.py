@@ -151,6 +151,18 @@ def test_an_older_first_passport_is_fresh_where_the_rules_allow_transfers() -> N
     assert verdict.passed
 
 
+def test_no_passport_comes_from_the_future_whatever_the_rules_say_of_the_first() -> None:
+    rules = Rules(diverted_freshness=3 * 3600)
+    assert verify(OWL.header(shaken(iat=NOW + 60)), FIRST_DIV, rules=rules).passed
+    early = OWL.header(shaken(iat=NOW + 61))
+    assert verify(early, FIRST_DIV, rules=rules).each[0].case == "E15"
+
+
+def test_no_diversion_is_followed_where_the_rules_say_so() -> None:
+    assert verify(GOOD, FIRST_DIV, rules=Rules(max_diversions=0)).verstat is Verstat.NONE
+    assert verify(GOOD, dest=DEST, rules=Rules(max_diversions=0)).passed
+
+
 def test_the_last_diversion_must_be_fresh_whatever_the_rules_say_of_the_first() -> None:
     rules = Rules(diverted_freshness=3 * 3600)
     stale = DIVERTER.header(diversion(DEST, SECOND, iat=NOW - 600), "div")
