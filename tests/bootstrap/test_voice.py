@@ -97,6 +97,21 @@ def test_a_diverted_call_is_remembered_as_long_as_it_may_be_old(
     assert replays.divert(origin, other, 661, 1) is Use.FIRST
 
 
+def test_a_memory_of_replays_that_is_too_small_is_one_line_that_names_the_setting(
+    database: Database, capsys: pytest.CaptureFixture[str]
+) -> None:
+    replays = service(database, stir=Stir(replay_memory=2)).verification.replays
+    capsys.readouterr()
+    for place in range(2):
+        replays.use(bytes([place] * 64), 0)
+    assert capsys.readouterr().err == ""
+    for place in range(2, 9):
+        replays.use(bytes([place] * 64), 0)
+    (line,) = capsys.readouterr().err.splitlines()
+    assert "a replay may pass: raise stir_replay_memory" in line
+    assert line.endswith("room=2")
+
+
 @pytest.mark.parametrize("network", ["127.0.0.1/8", "10.0.0.0/33", "owl.example", ""])
 def test_a_trunk_whose_network_is_none_is_named(database: Database, network: str) -> None:
     with pytest.raises(Refused, match="a trunk's network: ") as caught:

@@ -68,6 +68,7 @@ def test_the_verifiers_own_rules_are_settings(tmp_path: Path) -> None:
         stir_max_diversions = 0
         stir_max_targets = 3
         stir_replays = "off"
+        stir_replay_memory = 2000000
         stir_allow_base = true
         stir_delegate_shaken = true
         stir_spc_vouches = false
@@ -77,6 +78,7 @@ def test_the_verifiers_own_rules_are_settings(tmp_path: Path) -> None:
         max_diversions=0,
         max_targets=3,
         replays="off",
+        replay_memory=2_000_000,
         allow_base=True,
         delegate_shaken=True,
         spc_vouches=False,
@@ -107,6 +109,7 @@ def test_three_settings_are_one_provider_for_every_account() -> None:
         ("stir_max_diversions = 6", "stir_max_diversions: 6 is not from 0 to 5"),
         ("stir_replays = 'allow'", "stir_replays: allow is none of refuse, off"),
         ("stir_spc_vouches = 1", "stir_spc_vouches: 1 is neither true nor false"),
+        ("stir_replay_memory = 0", "stir_replay_memory: 0 is not from 1 to 100000000"),
         ("workers = 257", "workers: 257 is not from 1 to 256"),
         ("stir_lab = 5", "5"),
         ("stir_lab = 'http://127.0.0.1:8080/lab'", "origin"),

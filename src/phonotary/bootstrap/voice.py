@@ -109,7 +109,7 @@ class Voice:
             Repository(self._fetcher, trust, wall),
             wall,
             rules,
-            Replays(rules.freshness, diverted_freshness=rules.diverted_freshness),
+            _replays(stir, rules),
             remember=self._remember,
         )
         self._trust = trust
@@ -237,6 +237,16 @@ def _rules(stir: Stir, lab: frozenset[str]) -> Rules:
         allow_base=stir.allow_base,
         delegate_shaken=stir.delegate_shaken,
     )
+
+
+def _replays(stir: Stir, rules: Rules) -> Replays:
+    def full() -> None:
+        _log().warning(
+            "the memory of used PASSporTs is full, and a replay may pass: raise stir_replay_memory",
+            room=stir.replay_memory,
+        )
+
+    return Replays(rules.freshness, stir.replay_memory, rules.diverted_freshness, full)
 
 
 def _verified(call: CallToVerify, verdict: Verdict, door: str, source: str, now: int) -> Entry:

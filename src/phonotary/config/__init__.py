@@ -103,6 +103,8 @@ class Stir:
     """How many times, while it is fresh, one call may arrive diverted anew."""
     replays: Literal["refuse", "off"] = "refuse"
     """``refuse`` a PASSporT used twice; ``off``: nothing is remembered."""
+    replay_memory: int = 250_000
+    """Used PASSporTs that a process remembers, and as many diverted ones."""
     allow_base: bool = False
     """A PASSporT without a level validates a number."""
     delegate_shaken: bool = False

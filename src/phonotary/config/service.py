@@ -103,6 +103,7 @@ _STIR: dict[str, Callable[[str], Any]] = {
     "STIR_MAX_DIVERSIONS": _within(0, 5),
     "STIR_MAX_TARGETS": _within(1, 100),
     "STIR_REPLAYS": _one_of("refuse", "off"),
+    "STIR_REPLAY_MEMORY": _within(1, 100_000_000),
     "STIR_ALLOW_BASE": _yes,
     "STIR_DELEGATE_SHAKEN": _yes,
     "STIR_SPC_VOUCHES": _yes,

@@ -9,6 +9,7 @@ the whole signature it is the same in the second form that anybody can compute o
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from enum import Enum
 from typing import Generic, TypeVar
 
@@ -34,24 +35,33 @@ class Replays:
     """A bounded memory; not for use by several threads at once."""
 
     def __init__(
-        self, freshness: int = 60, capacity: int = 250_000, diverted_freshness: int = 60
+        self,
+        freshness: int = 60,
+        capacity: int = 250_000,
+        diverted_freshness: int = 60,
+        full: Callable[[], None] = lambda: None,
     ) -> None:
-        """Both windows in seconds, as the rules have them. An entry takes some 250 bytes; there is
-        room for ``capacity`` PASSporTs, and for as many again that were diverted."""
+        """Both windows in seconds, as the rules have them. There is room for ``capacity`` PASSporTs
+        of some 300 bytes, by default two thousand a second; and for as many again that were
+        diverted, each with 70 bytes more for every further target. ``full`` is told once, when the
+        first has to go before its time: from then on a replay may pass."""
         if capacity < 1 or min(freshness, diverted_freshness) < 0:
             raise ValueError("a memory of replays has room and a window")
         # An iat may lie ahead of now as well, so a token can stay fresh for two windows.
-        self._used = _Kept[str | None](2 * freshness + 1, capacity)
+        self._used = _Kept[str | None](2 * freshness + 1, capacity, self._drop)
         older = max(freshness, diverted_freshness)
-        self._diverted = _Kept[tuple[bytes, ...]](freshness + older + 1, capacity)
+        self._diverted = _Kept[tuple[bytes, ...]](freshness + older + 1, capacity, self._drop)
+        self._full = full
+        self.dropped = 0
+        """Entries that went before their time, because there was no room."""
 
     def __len__(self) -> int:
         return len(self._used) + len(self._diverted)
 
-    @property
-    def dropped(self) -> int:
-        """Entries that went before their time, because there was no room."""
-        return self._used.dropped + self._diverted.dropped
+    def _drop(self) -> None:
+        self.dropped += 1
+        if self.dropped == 1:
+            self._full()
 
     def use(self, signature: bytes, now: Instant, call_id: str | None = None) -> Use:
         """Remember that a call carries this raw signature.
@@ -99,12 +109,13 @@ class Replays:
 class _Kept(Generic[T]):
     """Entries that live equally long, each with when it came."""
 
-    def __init__(self, life: int, capacity: int) -> None:
+    def __init__(self, life: int, capacity: int, drop: Callable[[], None]) -> None:
+        """``drop`` is told of each entry that goes before its time."""
         self._life = life
         self._capacity = capacity
+        self._drop = drop
         self._entries: dict[bytes, tuple[Instant, T]] = {}
         self._purged_at: Instant | None = None
-        self.dropped = 0
 
     def __len__(self) -> int:
         return len(self._entries)
@@ -122,7 +133,7 @@ class _Kept(Generic[T]):
     def put(self, name: bytes, entry: tuple[Instant, T]) -> None:
         if name not in self._entries and len(self._entries) >= self._capacity:
             del self._entries[next(iter(self._entries))]
-            self.dropped += 1
+            self._drop()
         self._entries[name] = entry
 
     def drop(self, name: bytes) -> None:

@@ -53,6 +53,22 @@ def test_when_full_the_oldest_goes_and_is_counted() -> None:
     assert replays.use(signature(0), NOW) is Use.FIRST
 
 
+def test_that_the_memory_is_too_small_is_told_once() -> None:
+    told: list[int] = []
+    replays = Replays(freshness=60, capacity=10, full=lambda: told.append(1))
+    for number in range(10):
+        replays.use(signature(number), NOW)
+        replays.divert(signature(number), signature(99), NOW, 1)
+    # What leaves when its time is over makes room, and is no loss.
+    replays.use(signature(10), NOW + 121)
+    assert told == []
+    for number in range(20, 40):
+        replays.use(signature(number), NOW + 122)
+        replays.divert(signature(number), signature(99), NOW + 122, 1)
+    assert told == [1]
+    assert replays.dropped == 21
+
+
 def test_the_same_call_may_come_twice() -> None:
     replays = Replays()
     assert replays.use(signature(1), NOW, "a@b") is Use.FIRST
