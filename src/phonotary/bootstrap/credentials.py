@@ -7,10 +7,12 @@ only then put in the old one's place. What cannot be read leaves everything as i
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, MutableMapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from phonotary import clock, report
+from phonotary.bootstrap.far_keys import FarKey
 from phonotary.bootstrap.files import Followed, pem
 from phonotary.clock import Instant
 from phonotary.config import ProviderFiles
@@ -141,7 +143,11 @@ class _Pair:
     def _read(self) -> tuple[SigningCredential, bytes]:
         chain = pem(self.files.chain)
         x5u = certificates.address(self.files.x5u, certificates.fingerprint(chain))
-        return certificates.load_credential(chain, keys.key_from(self.files.key), x5u), chain
+        # The key itself shows that it is the certificate's: what it raises is the operator's.
+        found = certificates.load_credential(chain, keys.key_from(self.files.key), x5u)
+        if keys.in_hsm(self.files.key):
+            found = replace(found, key=FarKey(found.key, self.files.name))
+        return found, chain
 
     def _publish(self, credential: SigningCredential, chain: bytes) -> None:
         for finding in lint.lint(chain, self._now()):
