@@ -13,8 +13,9 @@ import pytest
 from phonotary.bootstrap.verifying import VerificationService
 from phonotary.bootstrap.voice import Voice
 from phonotary.clock import Clock
-from phonotary.config import Settings, Stir, Trunk
+from phonotary.config import ProviderFiles, Settings, Stir, Trunk
 from phonotary.errors import Reason, Refused
+from phonotary.shaken import issuing
 from phonotary.shaken.replays import Use
 from phonotary.shaken.signing import CallToSign
 from phonotary.shaken.verification import Rules
@@ -123,6 +124,31 @@ def test_a_service_without_a_provider_signs_nothing(database: Database) -> None:
     asked = CallToSign(caller_sid=ACCOUNT, orig="14155550100", dest=("12025550143",), attest="A")
     with refused(Reason.FORBIDDEN):
         service(database).authentication.sign(asked)
+
+
+def test_a_provider_is_held_to_what_the_hubs_own_verifier_believes(
+    database: Database, tmp_path: Path
+) -> None:
+    now = Clock.wall()
+    root = issuing.root(now)
+    ca = issuing.sti_ca(root, now)
+    leaf = issuing.leaf(ca, now, "709J")
+    chain, key, anchors = (tmp_path / name for name in ("chain.pem", "key.pem", "anchors.pem"))
+    chain.write_bytes(leaf.pem)
+    key.write_bytes(leaf.key_pem)
+    anchors.write_bytes(ca.pem)
+    lab = "http://127.0.0.1:8080"
+
+    def held(x5u: str, **more: Any) -> Stir:
+        return Stir(providers=(ProviderFiles("owl", chain, str(key), x5u),), **more)
+
+    service(database, stir=held("https://owl.example/c.pem", anchors=anchors))
+    service(database, stir=held(f"{lab}/c.pem", anchors=anchors, lab=frozenset({lab})))
+    with pytest.raises(Refused, match="not an https URI"):
+        service(database, stir=held(f"{lab}/c.pem", anchors=anchors))
+    anchors.write_bytes(root.pem)
+    with pytest.raises(Refused, match="not followed by that of its issuer"):
+        service(database, stir=held("https://owl.example/c.pem", anchors=anchors))
 
 
 def test_a_sip_port_that_is_taken_is_one_sentence(database: Database) -> None:

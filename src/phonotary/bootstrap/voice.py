@@ -82,9 +82,17 @@ class Voice:
             credential_of = self.rehearsal
             trust = self.rehearsal.laboratory.trust(wall())
         else:
-            credentials = Credentials(stir.providers, self._owner_of, wall, self.chains)
-            self._files = credentials, TrustFiles(stir, wall)
-            credential_of, trust = credentials, self._files[1].trust
+            trust_files = TrustFiles(stir, wall)
+            credentials = Credentials(
+                stir.providers,
+                self._owner_of,
+                wall,
+                self.chains,
+                lab=stir.lab,
+                anchors=lambda: trust_files.trust.links,
+            )
+            self._files = credentials, trust_files
+            credential_of, trust = credentials, trust_files.trust
         self.standings = Standings(database, clock.now, stir.directory)
         self.ledger = LedgerWriter(
             database.url,
