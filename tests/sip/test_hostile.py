@@ -160,9 +160,10 @@ def test_what_cannot_be_written_is_a_fault_of_ours_and_is_not_kept() -> None:
 
 
 def test_the_options_that_are_not_supported_are_named_only_as_words() -> None:
-    told = ask(door(), request(lines=("Require: 100rel, é", 'Require: "x', "Require: " + "a" * 99)))
+    lines = ("Require: 100rel, é", 'Require: "x', "Require: " + "a" * 99)
+    told = ask(door(), request("OPTIONS", lines=lines))
     assert told["Unsupported"] == "100rel"
-    assert ask(door(), request(lines=("Require: é",))).status == 420
+    assert ask(door(), request("OPTIONS", lines=("Require: é",))).status == 420
 
 
 # What a caller writes beside a number

@@ -365,18 +365,18 @@ def _key(request: Request, host: str, cseq: str) -> bytes:
 
 
 def _unfit(request: Request) -> tuple[Any, ...] | None:
-    """The checks of RFC 3261 section 8.2 that hold for every request: status and lines."""
+    """Whether a request can be read at all, and as it is meant: status and lines.
+
+    For an INVITE this is a redirect server, and section 8.3 has one ignore what it does not
+    understand, "any unknown option tags in Require" among it: whoever is called will answer them.
+    All else is answered here, so a user agent server's section 8.2.2.3 holds: 420. Max-Forwards
+    is a proxy's to look at (section 16.3); nothing here needs it, so it may say what it likes
+    (section 8.2.2).
+    """
     if request.version != "SIP/2.0":
         return (505,)
-    headers = request.headers
-    if "require" in headers:
+    if request.method != "INVITE" and "require" in request.headers:
         return (420, f"Unsupported: {request.required}") if request.required else (420,)
-    hops = headers.get("max-forwards")
-    if hops:
-        if not (hops[0].isdecimal() and len(hops[0]) <= 3):
-            raise Malformed("Max-Forwards is not a number", request)
-        if int(hops[0]) == 0:
-            return (483,)
     return None
 
 
