@@ -19,6 +19,7 @@ from phonotary.shaken.verdicts import Verdict
 from phonotary.shaken.verification import CallToVerify
 from phonotary.sip import addresses, calling_name, messages
 from phonotary.sip.answers import (
+    BUSY,
     UNAVAILABLE,
     Answer,
     Policy,
@@ -49,6 +50,8 @@ class Pending:
     """Wait for it. A fault is answered 503: nothing is raised but a cancellation."""
     settle: Callable[[], None]
     """To be called once at the end, even if nobody waited: it frees the place."""
+    busy: Callable[[], Reply]
+    """What to say instead, where it cannot be waited for."""
 
 
 class Redirect:
@@ -260,8 +263,7 @@ class Redirect:
         if asked is None:
             return respond(request, 489, via, calling_name.ALLOW_EVENTS), back
         if self._notices >= self._policy.notices:
-            lines = ["Retry-After: 1", "X-Phonotary-Reason: busy"]
-            return respond(request, 503, via, *lines), back
+            return respond(request, 503, via, *BUSY), back
         named = self._named(asked.caller.number, data, trunk)
         try:
             reply = calling_name.accepted(request, via, asked, at), back
@@ -297,10 +299,12 @@ class Redirect:
         back: int,
         key: bytes,
     ) -> Reply | Pending:
+        def busy() -> Reply:
+            return respond(request, 503, via, *BUSY), back
+
         if self._in_flight >= self._policy.in_flight:
             self._kept.drop(key)
-            lines = ("Retry-After: 1", "X-Phonotary-Reason: busy")
-            return respond(request, 503, via, *lines), back
+            return busy()
         self._in_flight += 1
         self._kept.begin(key, self._now())
 
@@ -316,7 +320,7 @@ class Redirect:
             if self._kept.get(key) is None:
                 self._kept.drop(key)
 
-        return Pending(judge, settle)
+        return Pending(judge, settle, busy)
 
     def _other(self, request: Request, via: str, trunk: Trunk, host: str) -> tuple[Any, ...]:
         """Status, Via and lines for every method but INVITE, ACK and a SUBSCRIBE for a name."""
