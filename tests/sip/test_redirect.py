@@ -17,6 +17,8 @@ from phonotary.shaken import identity_header, passport
 from phonotary.shaken.attestation import Level
 from phonotary.shaken.signing import CallToSign, CredentialOutOfDate, InvalidClaim, SignedCall
 from phonotary.shaken.verdicts import Verdict, Verstat, failed
+from phonotary.shaken.verification import Pending as CredentialsNeeded
+from phonotary.shaken.verification import Rules, begin
 from phonotary.sip.answers import Policy, Then
 from phonotary.sip.redirect import Pending, Redirect
 from phonotary.sip.trunks import LOOPBACK, Role, Trunk, Trunks
@@ -355,6 +357,33 @@ def test_the_verifier_is_asked_about_the_call_and_not_about_the_token() -> None:
     assert (asked.orig, asked.dest, asked.time) == (CALLER, (CALLED,), NOW)
     assert asked.identities == (IDENTITY.removeprefix("Identity: "), "second")
     assert verifier.told == [("sip", "127.0.0.1")]
+
+
+STALE = [f"Date: {formatdate(NOW + off, usegmt=True)}" for off in (-300, 300)]
+
+
+@pytest.mark.parametrize("date", STALE)
+def test_a_call_that_is_signed_here_passes_here_whatever_its_date_says(date: str) -> None:
+    signed = ask(door(), request(lines=(date,)))["Identity"]
+    for identity in (f"Identity: {signed}", f"Identity: e30.e30.e30;info=<x>, {signed}"):
+        verifier = Verifier()
+        ask(door(verifier=verifier), request(lines=(date, identity)))
+        assert verifier.asked[0].time is None
+        assert isinstance(begin(verifier.asked[0], NOW, Rules()), CredentialsNeeded)
+        # The token's own time still counts.
+        late = begin(verifier.asked[0], NOW + 61, Rules())
+        assert isinstance(late, Verdict) and late.reason == "stale-iat"
+
+
+@pytest.mark.parametrize("date", STALE)
+@pytest.mark.parametrize(
+    "token", ["..c2ln", "e30.e30.e30", f"e30.e30.{'A' * 86}", "garbage", ",".join(["x"] * 99)]
+)
+def test_a_date_counts_where_no_token_says_when_the_call_was_made(token: str, date: str) -> None:
+    verifier = Verifier()
+    lines = (date, f"Identity: {token};info=<https://a.example/c.pem>;alg=ES256;ppt=shaken")
+    ask(door(verifier=verifier), request(lines=lines))
+    assert abs((verifier.asked[0].time or NOW) - NOW) == 300
 
 
 def test_a_diverted_call_is_judged_by_where_it_goes_now() -> None:
