@@ -17,8 +17,8 @@ from phonotary.shaken import identity_header, passport
 from phonotary.shaken.attestation import Level
 from phonotary.shaken.signing import CallToSign, CredentialOutOfDate, InvalidClaim, SignedCall
 from phonotary.shaken.verdicts import Verdict, Verstat, failed
+from phonotary.shaken.verification import CallToVerify, Rules, begin
 from phonotary.shaken.verification import Pending as CredentialsNeeded
-from phonotary.shaken.verification import Rules, begin
 from phonotary.sip.answers import Policy, Then
 from phonotary.sip.redirect import Pending, Redirect
 from phonotary.sip.trunks import LOOPBACK, Role, Trunk, Trunks
@@ -384,6 +384,30 @@ def test_a_date_counts_where_no_token_says_when_the_call_was_made(token: str, da
     lines = (date, f"Identity: {token};info=<https://a.example/c.pem>;alg=ES256;ppt=shaken")
     ask(door(verifier=verifier), request(lines=lines))
     assert abs((verifier.asked[0].time or NOW) - NOW) == 300
+
+
+LOCAL = {
+    "from_": f"<tel:{CALLER[2:]};phone-context=+1>;tag=1",
+    "to": f"<sip:{CALLED[2:]};phone-context=+1@h;user=phone>",
+    "uri": f"sip:{CALLED[2:]};phone-context=+1@h;user=phone",
+}
+
+
+def test_a_local_number_is_the_same_number_to_every_door() -> None:
+    signed = ask(door(), request(**LOCAL))["Identity"]
+    assert claims(signed)["orig"] == {"tn": CALLER[1:]}
+    assert claims(signed)["dest"] == {"tn": [CALLED[1:]]}
+    verifier = Verifier()
+    told = ask(door(verifier=verifier), request(lines=(f"Identity: {signed}",), **LOCAL))
+    assert isinstance(begin(verifier.asked[0], NOW, Rules()), CredentialsNeeded)
+    assert told["P-Asserted-Identity"] == (
+        f"<tel:{CALLER[2:]};phone-context=+1;verstat=TN-Validation-Passed>"
+    )
+    # The room reads the same URI for itself where a door hands it on as it came.
+    plain = CallToVerify(
+        LOCAL["from_"].partition(">")[0][1:], (LOCAL["uri"],), identities=(signed,)
+    )
+    assert isinstance(begin(plain, NOW, Rules()), CredentialsNeeded)
 
 
 def test_a_diverted_call_is_judged_by_where_it_goes_now() -> None:
