@@ -179,6 +179,48 @@ def test_a_call_that_is_signed_already_is_not_signed_again() -> None:
     assert signer.asked == []
 
 
+def closed(account_sid: str) -> None:
+    assert account_sid == ACCOUNT
+    raise Refused(Reason.ACCOUNT_NOT_ACTIVE, "The account is suspended.")
+
+
+UNFIT: list[tuple[Role, dict[str, Any]]] = [
+    (Role.AUTHENTICATE, {"from_": "<sip:anonymous@anonymous.invalid>;tag=1"}),
+    (Role.AUTHENTICATE, {"from_": f"<sip:{'1' * 16}@h>;tag=1"}),
+    (Role.AUTHENTICATE, {"to": "<sip:bob@h>", "uri": "sip:bob@h"}),
+    (Role.AUTHENTICATE, {"lines": (IDENTITY,)}),
+    (Role.BOTH, {"lines": (IDENTITY,)}),
+    (Role.DIVERTING, {}),
+    (Role.DIVERTING, {"lines": (IDENTITY,)}),
+    (Role.DIVERTING, {"lines": (IDENTITY,), "uri": f"sip:{TARGET}@h"}),
+]
+
+
+@pytest.mark.parametrize(("role", "changed"), UNFIT)
+def test_an_account_that_may_not_call_is_told_so_whatever_it_writes(
+    role: Role, changed: dict[str, Any]
+) -> None:
+    signer = Signer()
+    signer.fault = InvalidClaim("orig", "It is odd.")
+    told = ask(door(trunk(role), sign=signer, admit=closed), request(**changed))
+    assert (told.status, told["X-Phonotary-Reason"]) == (603, "account-not-active")
+    assert ask(door(trunk(role), sign=signer), request(**changed)).status in (302, 404)
+
+
+def test_calls_from_outside_are_nobodys_own() -> None:
+    told = ask(door(trunk(Role.VERIFY), admit=closed), request(lines=(IDENTITY,)))
+    assert told.status == 302
+
+
+@pytest.mark.parametrize("fault", [Refused(Reason.UNAVAILABLE, "Gone."), RuntimeError("x")])
+def test_a_call_goes_on_where_nobody_can_say_whether_the_account_may(fault: Exception) -> None:
+    def unknown(account_sid: str) -> None:
+        raise fault
+
+    told = ask(door(admit=unknown), request(from_="<sip:anonymous@anonymous.invalid>;tag=1"))
+    assert (told.status, told["X-Phonotary-Reason"]) == (404, "invalid-orig")
+
+
 # Retransmissions
 
 
