@@ -194,7 +194,15 @@ def test_a_suspended_account_gets_nothing_signed(made: Callable[..., CallToSign]
     hub.standing = replace(BEST, account_known=False)
     with refused(Reason.ACCOUNT_NOT_ACTIVE):
         hub.sign(made())
+    with refused(Reason.ACCOUNT_NOT_ACTIVE):
+        hub.service.admit(CALLER)
     assert hub.ledger == []
+
+
+def test_an_account_in_order_may_call_whatever_its_number() -> None:
+    hub = Hub()
+    hub.service.admit(CALLER)
+    assert hub.asked == [("+1", CALLER)]
 
 
 def test_an_account_of_no_provider_gets_nothing_signed() -> None:

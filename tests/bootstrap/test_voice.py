@@ -22,6 +22,7 @@ from phonotary.shaken.verification import Rules
 from phonotary.storage import migrate
 from phonotary.storage.database import Database
 from tests.rooms.office import refused
+from tests.sip.invites import request, response
 
 ACCOUNT = "AC" + "1" * 32
 
@@ -149,6 +150,27 @@ def test_a_provider_is_held_to_what_the_hubs_own_verifier_believes(
     anchors.write_bytes(root.pem)
     with pytest.raises(Refused, match="not followed by that of its issuer"):
         service(database, stir=held("https://owl.example/c.pem", anchors=anchors))
+
+
+def test_the_sip_door_knows_an_account_that_may_not_call(database: Database) -> None:
+    nobodys = Trunk(("127.0.0.0/8",), ACCOUNT, "authenticate")
+    voice = service(database, sip_port=0, trunks=(nobodys,))
+
+    async def called() -> bytes:
+        await voice.start()
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
+            sock.bind(("127.0.0.1", 0))
+            sock.setblocking(False)
+            way = f"SIP/2.0/UDP 127.0.0.1:{sock.getsockname()[1]};branch=z9hG4bK1"
+            data = request(via=way, from_="<sip:anonymous@anonymous.invalid>;tag=1")
+            loop = asyncio.get_running_loop()
+            await loop.sock_sendto(sock, data, ("127.0.0.1", voice.sip_port))
+            told = await asyncio.wait_for(loop.sock_recv(sock, 65_536), 5)
+        await voice.stop()
+        return told
+
+    told = response(asyncio.run(called()))
+    assert (told.status, told["X-Phonotary-Reason"]) == (603, "account-not-active")
 
 
 def test_a_sip_port_that_is_taken_is_one_sentence(database: Database) -> None:

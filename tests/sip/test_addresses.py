@@ -17,7 +17,10 @@ from phonotary.sip import addresses
         ("Owl Telecom <sips:14155550100@h:5061>", "14155550100"),
         ("sip:+14155550100@h;tag=1", "+14155550100"),
         ("<tel:+1-415-555-0100>", "+1-415-555-0100"),
-        ("tel:911;phone-context=+1", "911"),
+        ("<tel:911;phone-context=+1>", "911"),
+        ("<tel:4155550100;phone-context=+1>", "+14155550100"),
+        ("<sip:415-555-0100;phone-context=+1@h;user=phone>", "+1415-555-0100"),
+        ("<sip:4155550100;phone-context=ims.example@h;user=phone>", "4155550100"),
         ("<sip:+1(415)555.0100@h>", "+1(415)555.0100"),
         ("<sip:%2B14155550100@h>", "+14155550100"),
         ("<sip:+14155550100;npdi;rn=+14155550999@h>", "+14155550100"),
@@ -29,7 +32,7 @@ from phonotary.sip import addresses
         ("<sip:h>", None),
         ("<sip:+@h>", None),
         ("<tel:()>", None),
-        ("<sip:" + "1" * 33 + "@h>", None),
+        ("<sip:" + "1" * 16 + "@h>", None),
     ],
 )
 def test_the_number_in_an_address(value: str, number: str | None) -> None:

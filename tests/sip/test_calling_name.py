@@ -251,7 +251,6 @@ def test_another_event_is_489(lines: tuple[str, ...]) -> None:
     ("changed", "status"),
     [
         ({"to": "<sip:cnam@cnam.example>;tag=2"}, 481),
-        ({"max_forwards": "0"}, 483),
         ({"uri": "tel:+12025550143"}, 416),
         ({"uri": "sip:cnam@cnam.example?Route=x"}, 400),
         ({"lines": (EVENT, "Require: eventlist")}, 420),

@@ -160,9 +160,10 @@ def test_what_cannot_be_written_is_a_fault_of_ours_and_is_not_kept() -> None:
 
 
 def test_the_options_that_are_not_supported_are_named_only_as_words() -> None:
-    told = ask(door(), request(lines=("Require: 100rel, é", 'Require: "x', "Require: " + "a" * 99)))
+    lines = ("Require: 100rel, é", 'Require: "x', "Require: " + "a" * 99)
+    told = ask(door(), request("OPTIONS", lines=lines))
     assert told["Unsupported"] == "100rel"
-    assert ask(door(), request(lines=("Require: é",))).status == 420
+    assert ask(door(), request("OPTIONS", lines=("Require: é",))).status == 420
 
 
 # What a caller writes beside a number
@@ -298,17 +299,65 @@ def test_strangers_cannot_hold_the_door_up() -> None:
     assert timed(flood) < SHORT
 
 
+WHOLE = request()
+HEAD = WHOLE.partition(b"\r\n\r\n")[0]
+BROKEN = {
+    "a control character": request(lines=("X: \1",)),
+    "one in what is copied": request(from_='"\0\x7f" <sip:a@h>;tag=1', call_id="a\1b"),
+    "LF line ends": WHOLE.replace(b"\r\n", b"\n"),
+    "one LF": request(lines=("X: 1\nY: 2",)),
+    "CR alone": request(lines=("X: 1\rVia: SIP/2.0/UDP 127.0.0.1:9;branch=z9hG4bK-2",)),
+    "no end of the head": HEAD,
+    "empty lines first": b"\r\n\r\n" + WHOLE,
+    "another first line": WHOLE.replace(b" SIP/2.0\r\n", b" sip/2.0\r\n", 1),
+    "a line without a colon": request(lines=("nonsense",)),
+    "too many headers": request(lines=("X: 1",) * 200),
+    "a long head": request(lines=("X: " + "x" * MAX_HEAD,)),
+    "From twice": request(lines=("f: <sip:x@h>",)),
+    "To twice": request(lines=("TO : <sip:x@h>",)),
+    "Call-ID twice": request(lines=("i: x",)),
+    "CSeq twice": request(lines=("CSeq: 2 INVITE",)),
+    "a long Via below": request(lines=("Via: SIP/2.0/UDP " + "h" * MAX_VIA,)),
+    "many Vias": request(lines=("v: SIP/2.0/UDP " + "h" * (MAX_VIA - 20),) * 20),
+    "a long Call-ID": request(call_id="c" * 60_000),
+    "a long CSeq": request(cseq="1" + " " * 60_000 + "INVITE"),
+    "a long From": request(from_=f'"{"x" * 60_000}" <sip:a@h>;tag=1'),
+    "a long To": request(to=f"<sip:{'x' * 60_000}@h>"),
+}
+
+
+@pytest.mark.parametrize("data", BROKEN.values(), ids=BROKEN)
+def test_whoever_can_be_answered_is_told_that_the_message_is_broken(data: bytes) -> None:
+    signer = Signer()
+    reply = door(sign=signer).answer(data, "127.0.0.1", 5070)
+    assert isinstance(reply, tuple) and len(reply[0]) < 24_000
+    told = response(reply[0])
+    assert told.status == 400
+    assert told.headers["Via"][0] == HEADERS["Via"]
+    assert (told["CSeq"], reply[1]) == ("1 INVITE", 5070)
+    assert "tag=" in told["To"] and "Warning" in told
+    assert reply[0].translate(None, b"\r\n").decode("latin-1").isprintable()
+    assert signer.asked == []
+
+
+def test_of_a_from_that_is_too_long_the_tag_is_left() -> None:
+    reply = door().answer(BROKEN["a long From"], "127.0.0.1", 5070)
+    assert isinstance(reply, tuple)
+    assert response(reply[0])["From"] == "<sip:too.long.invalid>;tag=1"
+
+
 @pytest.mark.parametrize(
-    "changed",
+    "data",
     [
-        {"via": "SIP/2.0/UDP h;branch=" + "b" * MAX_VIA},
-        {"lines": ("Via: SIP/2.0/UDP " + "h" * MAX_VIA,)},
-        {"lines": ("v: SIP/2.0/UDP " + "h" * (MAX_VIA - 20),) * 20},
-        {"call_id": "c" * 1_025},
+        request(via="SIP/2.0/UDP h;branch=" + "b" * MAX_VIA),
+        request(via=None),
+        b"\n" + request("ACK"),
+        b"sip/2.0 200 OK\r\n" + WHOLE.partition(b"\r\n")[2],
+        WHOLE.replace(b"\r\n", b"\n\n", 1),
     ],
 )
-def test_what_every_answer_would_copy_is_short_or_there_is_none(changed: Any) -> None:
-    assert door().answer(request(**changed), "127.0.0.1", 5070) is None
+def test_where_nobody_can_be_answered_there_is_no_answer(data: bytes) -> None:
+    assert door().answer(data, "127.0.0.1", 5070) is None
 
 
 @pytest.mark.parametrize(

@@ -17,6 +17,8 @@ from phonotary.shaken import identity_header, passport
 from phonotary.shaken.attestation import Level
 from phonotary.shaken.signing import CallToSign, CredentialOutOfDate, InvalidClaim, SignedCall
 from phonotary.shaken.verdicts import Verdict, Verstat, failed
+from phonotary.shaken.verification import CallToVerify, Rules, begin
+from phonotary.shaken.verification import Pending as CredentialsNeeded
 from phonotary.sip.answers import Policy, Then
 from phonotary.sip.redirect import Pending, Redirect
 from phonotary.sip.trunks import LOOPBACK, Role, Trunk, Trunks
@@ -175,6 +177,48 @@ def test_a_call_that_is_signed_already_is_not_signed_again() -> None:
     told = ask(door(trunk(Role.AUTHENTICATE), sign=signer), request(lines=(IDENTITY,)))
     assert (told.status, told["X-Phonotary-Reason"]) == (404, "already-signed")
     assert signer.asked == []
+
+
+def closed(account_sid: str) -> None:
+    assert account_sid == ACCOUNT
+    raise Refused(Reason.ACCOUNT_NOT_ACTIVE, "The account is suspended.")
+
+
+UNFIT: list[tuple[Role, dict[str, Any]]] = [
+    (Role.AUTHENTICATE, {"from_": "<sip:anonymous@anonymous.invalid>;tag=1"}),
+    (Role.AUTHENTICATE, {"from_": f"<sip:{'1' * 16}@h>;tag=1"}),
+    (Role.AUTHENTICATE, {"to": "<sip:bob@h>", "uri": "sip:bob@h"}),
+    (Role.AUTHENTICATE, {"lines": (IDENTITY,)}),
+    (Role.BOTH, {"lines": (IDENTITY,)}),
+    (Role.DIVERTING, {}),
+    (Role.DIVERTING, {"lines": (IDENTITY,)}),
+    (Role.DIVERTING, {"lines": (IDENTITY,), "uri": f"sip:{TARGET}@h"}),
+]
+
+
+@pytest.mark.parametrize(("role", "changed"), UNFIT)
+def test_an_account_that_may_not_call_is_told_so_whatever_it_writes(
+    role: Role, changed: dict[str, Any]
+) -> None:
+    signer = Signer()
+    signer.fault = InvalidClaim("orig", "It is odd.")
+    told = ask(door(trunk(role), sign=signer, admit=closed), request(**changed))
+    assert (told.status, told["X-Phonotary-Reason"]) == (603, "account-not-active")
+    assert ask(door(trunk(role), sign=signer), request(**changed)).status in (302, 404)
+
+
+def test_calls_from_outside_are_nobodys_own() -> None:
+    told = ask(door(trunk(Role.VERIFY), admit=closed), request(lines=(IDENTITY,)))
+    assert told.status == 302
+
+
+@pytest.mark.parametrize("fault", [Refused(Reason.UNAVAILABLE, "Gone."), RuntimeError("x")])
+def test_a_call_goes_on_where_nobody_can_say_whether_the_account_may(fault: Exception) -> None:
+    def unknown(account_sid: str) -> None:
+        raise fault
+
+    told = ask(door(admit=unknown), request(from_="<sip:anonymous@anonymous.invalid>;tag=1"))
+    assert (told.status, told["X-Phonotary-Reason"]) == (404, "invalid-orig")
 
 
 # Retransmissions
@@ -357,6 +401,57 @@ def test_the_verifier_is_asked_about_the_call_and_not_about_the_token() -> None:
     assert verifier.told == [("sip", "127.0.0.1")]
 
 
+STALE = [f"Date: {formatdate(NOW + off, usegmt=True)}" for off in (-300, 300)]
+
+
+@pytest.mark.parametrize("date", STALE)
+def test_a_call_that_is_signed_here_passes_here_whatever_its_date_says(date: str) -> None:
+    signed = ask(door(), request(lines=(date,)))["Identity"]
+    for identity in (f"Identity: {signed}", f"Identity: e30.e30.e30;info=<x>, {signed}"):
+        verifier = Verifier()
+        ask(door(verifier=verifier), request(lines=(date, identity)))
+        assert verifier.asked[0].time is None
+        assert isinstance(begin(verifier.asked[0], NOW, Rules()), CredentialsNeeded)
+        # The token's own time still counts.
+        late = begin(verifier.asked[0], NOW + 61, Rules())
+        assert isinstance(late, Verdict) and late.reason == "stale-iat"
+
+
+@pytest.mark.parametrize("date", STALE)
+@pytest.mark.parametrize(
+    "token", ["..c2ln", "e30.e30.e30", f"e30.e30.{'A' * 86}", "garbage", ",".join(["x"] * 99)]
+)
+def test_a_date_counts_where_no_token_says_when_the_call_was_made(token: str, date: str) -> None:
+    verifier = Verifier()
+    lines = (date, f"Identity: {token};info=<https://a.example/c.pem>;alg=ES256;ppt=shaken")
+    ask(door(verifier=verifier), request(lines=lines))
+    assert abs((verifier.asked[0].time or NOW) - NOW) == 300
+
+
+LOCAL = {
+    "from_": f"<tel:{CALLER[2:]};phone-context=+1>;tag=1",
+    "to": f"<sip:{CALLED[2:]};phone-context=+1@h;user=phone>",
+    "uri": f"sip:{CALLED[2:]};phone-context=+1@h;user=phone",
+}
+
+
+def test_a_local_number_is_the_same_number_to_every_door() -> None:
+    signed = ask(door(), request(**LOCAL))["Identity"]
+    assert claims(signed)["orig"] == {"tn": CALLER[1:]}
+    assert claims(signed)["dest"] == {"tn": [CALLED[1:]]}
+    verifier = Verifier()
+    told = ask(door(verifier=verifier), request(lines=(f"Identity: {signed}",), **LOCAL))
+    assert isinstance(begin(verifier.asked[0], NOW, Rules()), CredentialsNeeded)
+    assert told["P-Asserted-Identity"] == (
+        f"<tel:{CALLER[2:]};phone-context=+1;verstat=TN-Validation-Passed>"
+    )
+    # The room reads the same URI for itself where a door hands it on as it came.
+    plain = CallToVerify(
+        LOCAL["from_"].partition(">")[0][1:], (LOCAL["uri"],), identities=(signed,)
+    )
+    assert isinstance(begin(plain, NOW, Rules()), CredentialsNeeded)
+
+
 def test_a_diverted_call_is_judged_by_where_it_goes_now() -> None:
     verifier = Verifier()
     lines = (IDENTITY, IDENTITY.replace("ppt=shaken", 'PPT = "div"'))
@@ -522,13 +617,10 @@ def test_cancel_finds_the_call_that_was_answered_or_none() -> None:
     ("changed", "status"),
     [
         ({"cseq": "1 BYE"}, 400),
-        ({"max_forwards": "x"}, 400),
-        ({"max_forwards": "0"}, 483),
         ({"uri": "mailto:a@b"}, 416),
         ({"uri": "sip:a@b@c"}, 400),
         ({"uri": "sip:a>b@c"}, 400),
         ({"to": f"<sip:{CALLED}@h>;tag=2"}, 481),
-        ({"lines": ("Require: 100rel", "Require: x")}, 420),
     ],
 )
 def test_a_request_that_is_not_fit_is_told_so(changed: dict[str, Any], status: int) -> None:
@@ -536,8 +628,35 @@ def test_a_request_that_is_not_fit_is_told_so(changed: dict[str, Any], status: i
     told = ask(door(sign=signer), request(**changed))
     assert told.status == status
     assert signer.asked == []
-    if status == 420:
-        assert told["Unsupported"] == "100rel, x"
+
+
+REQUIRING = ("Require: 100rel", "Require: timer, x", "Proxy-Require: x")
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"lines": REQUIRING},
+        {"lines": ("Require: é",)},
+        {"max_forwards": "0"},
+        {"max_forwards": "x"},
+        {"max_forwards": None},
+        {"lines": ("Max-Forwards: 0",)},
+    ],
+)
+def test_what_a_redirect_server_need_not_understand_hinders_no_call(
+    changed: dict[str, Any],
+) -> None:
+    assert "Identity" in ask(door(), request(**changed))
+    again = {**changed, "lines": (IDENTITY, *changed.get("lines", ()))}
+    told = ask(door(verifier=Verifier(PASSED)), request(**again))
+    assert "verstat=TN-Validation-Passed" in told["P-Asserted-Identity"]
+
+
+def test_what_is_answered_here_itself_says_which_options_it_has_not() -> None:
+    told = ask(door(), request("OPTIONS", lines=REQUIRING))
+    assert (told.status, told["Unsupported"]) == (420, "100rel, timer, x")
+    assert ask(door(), request("OPTIONS", max_forwards="0")).status == 200
 
 
 def test_another_version_is_505() -> None:

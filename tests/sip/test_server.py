@@ -164,24 +164,42 @@ class Never(Verifier):
         raise AssertionError
 
 
-def test_one_connection_does_not_hold_more_than_its_share_of_waiting() -> None:
-    with serving(door(verifier=Never(at_once=False)), Limits(pipelined=2)) as server:
-        with tcp(server) as sock:
-            for n in range(3):
-                sock.sendall(request(call_id=str(n), lines=(IDENTITY,)))
-            assert closed(sock)
-        with tcp(server) as sock:
-            sock.sendall(request("OPTIONS"))
-            assert response(received(sock)[0]).status == 200
+class Held(Verifier):
+    """Waits until it is let go."""
+
+    def __init__(self) -> None:
+        super().__init__(at_once=False)
+        self.free = asyncio.Event()
+
+    async def later(self, call: CallToVerify, door: str, source: str) -> Verdict:
+        await self.free.wait()
+        return self.verdict
 
 
-def test_an_aborted_connection_gives_its_places_back() -> None:
+def test_one_connection_does_not_hold_more_than_its_share_of_waiting_and_loses_none() -> None:
+    verifier = Held()
+    with serving(door(verifier=verifier), Limits(pipelined=2)) as server, tcp(server) as sock:
+        for n in range(4):
+            sock.sendall(request(call_id=str(n), lines=(IDENTITY,)))
+        told = [response(one) for one in received(sock, 2)]
+        assert [(one.status, one["Call-ID"]) for one in told] == [(503, "2"), (503, "3")]
+        assert (told[0]["Retry-After"], told[0]["X-Phonotary-Reason"]) == ("1", "busy")
+        server._loop.call_soon_threadsafe(verifier.free.set)
+        told = [response(one) for one in received(sock, 2)]
+        assert [(one.status, one["Call-ID"]) for one in told] == [(302, "0"), (302, "1")]
+        # Nothing was decided of what was refused, so another try is judged.
+        sock.sendall(request(call_id="2", lines=(IDENTITY,)))
+        assert response(received(sock)[0]).status == 302
+
+
+def test_a_connection_that_ends_gives_its_places_back() -> None:
     redirect = door(verifier=Never(at_once=False), policy=Policy(in_flight=3))
     with serving(redirect, Limits(pipelined=2)) as server:
         with tcp(server) as sock:
             for n in range(3):
                 sock.sendall(request(call_id=str(n), lines=(IDENTITY,)))
-            assert closed(sock)
+            assert response(received(sock)[0]).status == 503
+            assert redirect._in_flight == 2
         deadline = time.monotonic() + 5
         while redirect._in_flight and time.monotonic() < deadline:
             time.sleep(0.001)

@@ -34,6 +34,8 @@ from phonotary.shaken.signing import (
 
 _STRANGER = "The account's credentials are required."
 _NOT_ACTIVE = "The calling account does not exist or is not active; no call of it is signed."
+# A country code alone: it is kept in memory as numbers are, and nobody holds it.
+_NOBODYS = "+1"
 _NOT_YOURS = (
     "The number that the call is diverted from is not held by the calling account, so nothing "
     "lets it speak for that number (RFC 8946 section 4.1)."
@@ -70,6 +72,12 @@ class AuthenticationService:
         """Raises Refused (NOT_AUTHENTICATED, ACCOUNT_NOT_ACTIVE, FORBIDDEN; UNAVAILABLE when the
         ledger is full), InvalidClaim, and CredentialOutOfDate, which is our own fault."""
         return alone(self.signing(call))
+
+    def admit(self, account_sid: str) -> None:
+        """Whether the account may call at all, for a call that is not signed. Raises Refused
+        (ACCOUNT_NOT_ACTIVE; UNAVAILABLE)."""
+        if not self._standing_of(_NOBODYS, account_sid).account_known:
+            raise Refused(Reason.ACCOUNT_NOT_ACTIVE, _NOT_ACTIVE)
 
     def signing(self, call: CallToSign) -> Steps[SignedCall]:
         """The same in steps, for calls that come together: judged, signed, remembered."""

@@ -150,6 +150,7 @@ class Voice:
             verify=self.verification.verify,
             name_of=self.name_of,
             dip=self._dip,
+            admit=self.authentication.admit,
             policy=Policy(unsigned=Then(settings.sip_unsigned), failed=Then(settings.sip_failed)),
         )
         try:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from urllib.parse import unquote
 
 from phonotary import tn
 from phonotary.errors import Reason, Refused
@@ -19,6 +20,7 @@ MAX_URI = 1024
 _LONGEST = 15
 # The characters people write between digits (RFC 3966 section 3): they carry no meaning.
 _NUMBER = re.compile(r"\+?[0-9*#().-]{1,32}")
+_GLOBAL = re.compile(r"\+[0-9().-]{1,31}")
 _URI = re.compile(r"(sips?|tel):(.+)", re.IGNORECASE)
 # userinfo@hostport, then parameters and headers; a user part may hold ; and ? (RFC 3261 25.1).
 _SIP = re.compile(
@@ -45,14 +47,29 @@ def identity(written: str, *, digits_are_numbers: bool = True) -> Identity:
         return Identity("tn", _canonical(text, ""))
     scheme, rest = _taken_apart(text)
     if scheme == "tel":
-        number, _, parameters = rest.partition(";")
-        return Identity("tn", _canonical(_as_number(number), parameters))
+        user, _, parameters = rest.partition(";")
+        return Identity("tn", _canonical(user, parameters))
     user, host, parameters = _sip(rest)
-    number, _, inside = _as_number(user).partition(";")
+    name, _, inside = user.partition(";")
+    plain = unquote(name)
     says_phone = "user=phone" in parameters.lower().split("?")[0].split(";")
-    if says_phone or (_NUMBER.fullmatch(number) and (number[0] == "+" or digits_are_numbers)):
-        return Identity("tn", _canonical(number, inside))
+    if says_phone or (_NUMBER.fullmatch(plain) and (plain[0] == "+" or digits_are_numbers)):
+        return Identity("tn", _canonical(name, inside))
     return Identity("uri", _normal(scheme, user, host))
+
+
+def number(user: str, parameters: str = "") -> str | None:
+    """The telephone number that is the user of a ``sip(s):`` URI or stands in a ``tel:`` URI, as
+    it is written there; None when it is none.
+
+    ``parameters`` are those beside the number, parted by ``;``. A number without ``+`` is given
+    with its ``phone-context`` before it, where that is a global one.
+    """
+    try:
+        written = _written(user, parameters)
+    except Refused:
+        return None
+    return written if 1 <= len(tn.canonical(written)) <= _LONGEST else None
 
 
 def normal(uri: str) -> str:
@@ -117,22 +134,33 @@ def _decoded(text: str) -> str:
     return _ESCAPED.sub(plain, text)
 
 
-def _as_number(text: str) -> str:
-    """Some escape the plus sign and ``#``: reserved characters, but in a number they are plain."""
-    return _decoded(text).replace("%2B", "+").replace("%2b", "+").replace("%23", "#")
-
-
-def _canonical(number: str, parameters: str) -> str:
-    """RFC 8224 section 8.3; a global ``phone-context`` is the country code it asks for."""
-    if not _NUMBER.fullmatch(number):
-        raise _refused("it holds characters a telephone number does not have")
-    context = next(
-        (p[14:] for p in parameters.lower().split(";") if p.startswith("phone-context=+")), ""
-    )
-    digits = tn.canonical(number if number[0] == "+" else context + number)
+def _canonical(user: str, parameters: str) -> str:
+    """RFC 8224 section 8.3."""
+    digits = tn.canonical(_written(user, parameters))
     if not 1 <= len(digits) <= _LONGEST:
         raise _refused(f"a telephone number has 1 to {_LONGEST} digits")
     return digits
+
+
+def _written(user: str, parameters: str) -> str:
+    """The number in a URI, escapes undone: some escape the plus sign and ``#``.
+
+    A global ``phone-context`` (RFC 3966 section 5.1.5) is the country code that RFC 8224 section
+    8.3 asks for. A service number has none: 911 is dialled in +1 and is not +1911.
+    """
+    plain = unquote(user) if "%" in user else user
+    if not _NUMBER.fullmatch(plain):
+        raise _refused("it holds characters a telephone number does not have")
+    if plain[0] == "+" or "phone-context" not in parameters.lower():
+        return plain
+    whole = _context(parameters) + plain
+    return whole if _GLOBAL.fullmatch(whole) and tn.parse(whole) else plain
+
+
+def _context(parameters: str) -> str:
+    """The ``phone-context``; empty when there are several, of which others may read another."""
+    found = [one for one in parameters.split(";") if one.lower().startswith("phone-context=")]
+    return unquote(found[0][14:]) if len(found) == 1 else ""
 
 
 def _refused(what: str) -> Refused:

@@ -10,6 +10,8 @@ from urllib.parse import unquote
 
 import msgspec
 
+from phonotary.shaken import uris
+
 MAX_ADDRESS = 2_048
 
 _NAME_ADDR = re.compile(
@@ -23,9 +25,6 @@ _SIP = re.compile(
     re.IGNORECASE,
 )
 _TEL = re.compile(r"(?P<scheme>tel):(?P<user>[^@<>\s\";?]++)(?P<parameters>;[^<>\s\"]*+)?", re.I)
-# tn-spec before canonicalisation (RFC 8224 section 8.3): digits, * and #, visual separators.
-_NUMBER = re.compile(r"\+?[0-9*#().-]*[0-9*#][0-9*#().-]*")
-_LONGEST_NUMBER = 32
 # A quote or a bracket that is not closed takes the rest, so that nothing is looked at twice.
 _APART = re.compile(r'(?:"(?:[^"\\]|\\.)*+"?+|<[^>]*+>?+|[^,"<]++)++')
 # RFC 3325 section 9.1 has two at most; whoever sends many wants us to be busy.
@@ -48,7 +47,8 @@ class Address(msgspec.Struct, frozen=True):
     """The sip URI's own parameters with their first ``;``; no headers, which belong to no header
     that is read or written here (RFC 3261 section 19.1.1)."""
     number: str | None
-    """The telephone number as written, ``+`` kept; None when the user is not one.
+    """The telephone number as written, ``+`` kept, and with the country code that its
+    ``phone-context`` gives; None when the user is not one.
 
     RFC 8224 section 8.3: a tel URI or ``user=phone`` says so; our policy for the rest is that a
     user of digits is a number, as trunks leave ``user=phone`` out.
@@ -97,11 +97,11 @@ def read(uri: str) -> Address | None:
         own = "" if more is None or not more.startswith(";") else more
         at = host + (port or "")
         parameters = (parameters or "").partition("?")[0]
-        return Address(scheme.lower(), user, own, at, parameters, _number(user))
+        return Address(scheme.lower(), user, own, at, parameters, uris.number(user, own))
     found = _TEL.fullmatch(uri)
     if found and ";" not in unquote(found["user"]):
-        user = found["user"]
-        return Address("tel", user, found["parameters"] or "", "", "", _number(user))
+        user, own = found["user"], found["parameters"] or ""
+        return Address("tel", user, own, "", "", uris.number(user, own))
     return None
 
 
@@ -111,14 +111,6 @@ def _plain(parameters: str) -> str:
         return parameters
     kept = [one for one in parameters.split(";")[1:] if "verstat" not in unquote(one).lower()]
     return "".join([f";{one}" for one in kept])
-
-
-def _number(user: str) -> str | None:
-    digits = user[1:] if user[:1] == "+" else user
-    if digits.isdecimal() and digits.isascii() and len(user) <= _LONGEST_NUMBER:
-        return user
-    plain = unquote(user) if "%" in user else user
-    return plain if len(plain) <= _LONGEST_NUMBER and _NUMBER.fullmatch(plain) else None
 
 
 def of(value: str) -> Address | None:

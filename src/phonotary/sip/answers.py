@@ -27,6 +27,7 @@ _LONGEST_NAME = 128
 _LONGEST_WHY = 256
 # RFC 3323 section 4.1.1.3: who is meant when From names nobody.
 _NOBODY = Address("sip", "anonymous", "", "anonymous.invalid", "", None)
+BUSY = ("Retry-After: 1", "X-Phonotary-Reason: busy")
 UNAVAILABLE = (503, ("Retry-After: 1", "X-Phonotary-Reason: unavailable"))
 
 

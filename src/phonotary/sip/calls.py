@@ -11,7 +11,8 @@ import msgspec
 
 from phonotary import tn
 from phonotary.clock import Instant
-from phonotary.shaken import uris
+from phonotary.errors import Refused
+from phonotary.shaken import identity_header, passport, uris
 from phonotary.shaken.passport import Identity
 from phonotary.shaken.signing import FRESH, CallToSign
 from phonotary.shaken.verification import CallToVerify
@@ -96,10 +97,23 @@ class Call(msgspec.Struct, kw_only=True):
         return CallToVerify(
             orig=self.orig or (self.caller.uri if self.caller else ""),
             dest=(self.target or self.dest or self.uri,),
-            time=self.date,
+            time=self._told_time(),
             identities=self.identities,
             call_id=self._name(),
         )
+
+    def _told_time(self) -> Instant | None:
+        """The Date, where nothing better says when the call was made.
+
+        A Date may be minutes off, and is left as it was by whoever signs ``iat`` beside it. So
+        ATIS-1000074 section 5.3.3 prefers ``iat``, and RFC 8224 section 6.2 step 4 computes with
+        an ``iat`` that is fresh where the two differ. One that is stale, the room refuses. The
+        compact form has none, so there the Date decides.
+        """
+        if self.date is None or self.fresh:
+            # A fresh Date refuses nothing: no token is read for it.
+            return self.date
+        return None if _says_when(self.identities) else self.date
 
     def _name(self) -> str:
         """What a retransmission, and the same call over a second route, has in common with the
@@ -143,6 +157,21 @@ def read_call(request: Request, trunk: Trunk, host: str, now: Instant) -> Call:
         call_id=request.call_id,
         from_=request.from_,
     )
+
+
+def _says_when(identities: tuple[str, ...]) -> bool:
+    """Whether one of the PASSporTs has an ``iat`` that can be read."""
+    try:
+        return any(_iat(one) is not None for one in identity_header.split(identities))
+    except Refused:
+        return False
+
+
+def _iat(value: str) -> Instant | None:
+    try:
+        return passport.read(value.partition(";")[0].strip()).iat
+    except Refused:
+        return None
 
 
 def _attest(request: Request, trunk: Trunk) -> str | None:

@@ -48,7 +48,7 @@ _COMPACT = {
 }
 # Those a request must have to be answered, and which it may have only once.
 _ONCE = ("from", "to", "call-id", "cseq")
-_NEVER_TWICE = ("content-length", "max-forwards", "date")
+_NEVER_TWICE = ("content-length", "date")
 _SHORT = ("p-asserted-identity", "diversion", "date")
 _READ = frozenset(
     (
@@ -94,7 +94,6 @@ REASONS = {
     416: "Unsupported URI Scheme",
     420: "Bad Extension",
     481: "Call/Transaction Does Not Exist",
-    483: "Too Many Hops",
     489: "Bad Event",
     503: "Service Unavailable",
     505: "Version Not Supported",

@@ -17,8 +17,9 @@ from phonotary.clock import Instant
 from phonotary.shaken.signing import CallToSign, SignedCall
 from phonotary.shaken.verdicts import Verdict
 from phonotary.shaken.verification import CallToVerify
-from phonotary.sip import addresses, calling_name, messages
+from phonotary.sip import addresses, broken, calling_name, messages
 from phonotary.sip.answers import (
+    BUSY,
     UNAVAILABLE,
     Answer,
     Policy,
@@ -49,6 +50,8 @@ class Pending:
     """Wait for it. A fault is answered 503: nothing is raised but a cancellation."""
     settle: Callable[[], None]
     """To be called once at the end, even if nobody waited: it frees the place."""
+    busy: Callable[[], Reply]
+    """What to say instead, where it cannot be waited for."""
 
 
 class Redirect:
@@ -64,13 +67,15 @@ class Redirect:
         verify: Callable[[CallToVerify, str, str], Awaitable[Verdict]],
         name_of: Callable[[str], str | None] = lambda number: None,
         dip: Callable[[str, str], Named] = lambda number, account_sid: (None, False),
+        admit: Callable[[str], None] = lambda account_sid: None,
         policy: Policy | None = None,
     ) -> None:
         """``now`` is real time in seconds. ``sign`` and ``verify_now`` do not wait; ``verify_now``
         gives None when ``verify`` has to fetch something first; both take the call, the door's
         name and the source address. ``name_of`` takes ``+`` and
         digits and gives the name to show for a verified caller. ``dip`` takes a number as written
-        and the account that asks, who may be counted: it is what a trunk of role NAME is told."""
+        and the account that asks, who may be counted: it is what a trunk of role NAME is told.
+        ``admit`` raises Refused for an account whose calls are not to go on at all."""
         self._trunks = Trunks(trunks)
         self._now = now
         self._sign = sign
@@ -78,6 +83,7 @@ class Redirect:
         self._verify = verify
         self._name_of = name_of
         self._dip = dip
+        self._admit = admit
         self._policy = policy or Policy()
         self._kept = Kept(self._policy.kept, self._policy.kept_bytes)
         self._in_flight = 0
@@ -125,7 +131,7 @@ class Redirect:
                 return self._subscribe(request, data, via, back, trunk, host, transport)
             return respond(request, *self._other(request, via, trunk, host)), back
         except Malformed as bad:
-            return self._malformed(bad, host, port) if trunk else None
+            return self._malformed(bad, data, host, port) if trunk else None
 
     def _invite(
         self, request: Request, data: bytes, via: str, back: int, trunk: Trunk, host: str
@@ -184,13 +190,27 @@ class Redirect:
     def _decide(self, call: Call, trunk: Trunk) -> Steps[Answer | CallToVerify]:
         """The answer, or what has to be verified with a credential that is not here yet."""
         carried = call.identities
-        if trunk.role is Role.VERIFY or (trunk.role is Role.BOTH and carried):
+        if trunk.role is Role.VERIFY:
             return (yield from self._judge(call))
+        if trunk.role is Role.BOTH and carried:
+            return self._barred(trunk) or (yield from self._judge(call))
         if trunk.role is Role.DIVERTING:
-            return (yield from self._divert(call))
-        if carried:
-            return unsigned("already-signed", "The call carries an Identity already.")
-        return (yield from self._authenticate(call))
+            answer = yield from self._divert(call)
+        elif carried:
+            answer = unsigned("already-signed", "The call carries an Identity already.")
+        else:
+            answer = yield from self._authenticate(call)
+        return (self._barred(trunk) if answer[0] == 404 else None) or answer
+
+    def _barred(self, trunk: Trunk) -> Answer | None:
+        """603 to an account none of whose calls is to go on. Whether a call is fit to be signed is
+        the caller's to choose, and for one that is not nobody has asked about the account."""
+        try:
+            self._admit(trunk.account_sid)
+        except Exception as fault:
+            answer = self._not_signed(fault)
+            return answer if answer[0] == 603 else None
+        return None
 
     def _authenticate(self, call: Call) -> Steps[Answer]:
         if call.orig is None:
@@ -260,8 +280,7 @@ class Redirect:
         if asked is None:
             return respond(request, 489, via, calling_name.ALLOW_EVENTS), back
         if self._notices >= self._policy.notices:
-            lines = ["Retry-After: 1", "X-Phonotary-Reason: busy"]
-            return respond(request, 503, via, *lines), back
+            return respond(request, 503, via, *BUSY), back
         named = self._named(asked.caller.number, data, trunk)
         try:
             reply = calling_name.accepted(request, via, asked, at), back
@@ -297,10 +316,12 @@ class Redirect:
         back: int,
         key: bytes,
     ) -> Reply | Pending:
+        def busy() -> Reply:
+            return respond(request, 503, via, *BUSY), back
+
         if self._in_flight >= self._policy.in_flight:
             self._kept.drop(key)
-            lines = ("Retry-After: 1", "X-Phonotary-Reason: busy")
-            return respond(request, 503, via, *lines), back
+            return busy()
         self._in_flight += 1
         self._kept.begin(key, self._now())
 
@@ -316,7 +337,7 @@ class Redirect:
             if self._kept.get(key) is None:
                 self._kept.drop(key)
 
-        return Pending(judge, settle)
+        return Pending(judge, settle, busy)
 
     def _other(self, request: Request, via: str, trunk: Trunk, host: str) -> tuple[Any, ...]:
         """Status, Via and lines for every method but INVITE, ACK and a SUBSCRIBE for a name."""
@@ -344,16 +365,17 @@ class Redirect:
             _log.warning("%s, which belongs to no trunk, has sent something to the SIP door", host)
         return seen <= self._policy.strangers
 
-    def _malformed(self, bad: Malformed, host: str, port: int) -> Reply | None:
-        if bad.request is None or bad.request.method == "ACK":
+    def _malformed(self, bad: Malformed, data: bytes, host: str, port: int) -> Reply | None:
+        request = bad.request or broken.read(data)
+        if request is None or request.method == "ACK":
             return None
         try:
-            via, back = returned_via(bad.request, host, port)
+            via, back = returned_via(request, host, port)
         except Malformed:
             # Where the response would go is unreadable, so there is nobody to tell.
             return None
         warning = f'Warning: 399 phonotary "{bad.because}"'
-        return respond(bad.request, 400, via, warning), back
+        return respond(request, 400, via, warning), back
 
 
 def _key(request: Request, host: str, cseq: str) -> bytes:
@@ -365,18 +387,18 @@ def _key(request: Request, host: str, cseq: str) -> bytes:
 
 
 def _unfit(request: Request) -> tuple[Any, ...] | None:
-    """The checks of RFC 3261 section 8.2 that hold for every request: status and lines."""
+    """Whether a request can be read at all, and as it is meant: status and lines.
+
+    For an INVITE this is a redirect server, and section 8.3 has one ignore what it does not
+    understand, "any unknown option tags in Require" among it: whoever is called will answer them.
+    All else is answered here, so a user agent server's section 8.2.2.3 holds: 420. Max-Forwards
+    is a proxy's to look at (section 16.3); nothing here needs it, so it may say what it likes
+    (section 8.2.2).
+    """
     if request.version != "SIP/2.0":
         return (505,)
-    headers = request.headers
-    if "require" in headers:
+    if request.method != "INVITE" and "require" in request.headers:
         return (420, f"Unsupported: {request.required}") if request.required else (420,)
-    hops = headers.get("max-forwards")
-    if hops:
-        if not (hops[0].isdecimal() and len(hops[0]) <= 3):
-            raise Malformed("Max-Forwards is not a number", request)
-        if int(hops[0]) == 0:
-            return (483,)
     return None
 
 

@@ -31,7 +31,7 @@ class Limits:
 
     connections: int = 1024
     pipelined: int = 64
-    """Requests of one connection that may wait for their answer."""
+    """Requests of one connection that may wait for their answer; the next is answered 503."""
     idle: float = 120.0
     """Seconds without a byte after which a connection is closed."""
     unread: int = 262_144
@@ -213,11 +213,14 @@ class _Connection(Connection):
         if not isinstance(reply, Pending):
             self._write(reply)
             return
+        if len(self._pending) >= self._server.limits.pipelined:
+            # A proxy has all its calls on one connection: those that wait are not given up.
+            reply.settle()
+            self._write(reply.busy())
+            return
         task = self._server.later(reply, self._write)
         self._pending.add(task)
         task.add_done_callback(self._pending.discard)
-        if len(self._pending) > self._server.limits.pipelined:
-            self.abort()
 
     def _write(self, reply: Reply) -> None:
         if self._transport is not None:

@@ -6,7 +6,7 @@ import pytest
 
 from phonotary.errors import Refused
 from phonotary.shaken.passport import Identity
-from phonotary.shaken.uris import MAX_URI, canonical, claim, identity, normal
+from phonotary.shaken.uris import MAX_URI, canonical, claim, identity, normal, number
 
 
 @pytest.mark.parametrize(
@@ -26,6 +26,11 @@ from phonotary.shaken.uris import MAX_URI, canonical, claim, identity, normal
         "sip:%31%32155551212@gw.example.com",
         "sips:+12155551212:secret@[2001:db8::1]:5061",
         "sip:5551212;phone-context=+1215@gw.example.com;user=phone",
+        "sip:2155551212;npdi;Phone-Context=%2B1@gw.example.com",
+        "tel:1212;phone-context=+1-215-555",
+        "tel:+12155551212;phone-context=+44",
+        "tel:12155551212;phone-context=ims.example",
+        "tel:12155551212;phone-context=+44;phone-context=+1",
     ],
 )
 def test_one_number_however_it_is_written(written: str) -> None:
@@ -35,6 +40,25 @@ def test_one_number_however_it_is_written(written: str) -> None:
 def test_service_numbers_stay_as_they_are() -> None:
     assert identity("911") == ("tn", "911")
     assert identity("sip:*67%23@x.example;user=phone") == ("tn", "*67#")
+    assert identity("tel:911;phone-context=+1") == ("tn", "911")
+    assert identity("tel:*674155550100;phone-context=+1") == ("tn", "*674155550100")
+
+
+@pytest.mark.parametrize(
+    ("user", "parameters", "found"),
+    [
+        ("+1-415-555-0100", ";npdi", "+1-415-555-0100"),
+        ("4155550100", ";phone-context=+1", "+14155550100"),
+        ("4155550100", "", "4155550100"),
+        ("%2a67", "", "*67"),
+        ("alice", ";phone-context=+1", None),
+        ("", "", None),
+        ("1" * 16, "", None),
+        ("+1415%3b5550100", "", None),
+    ],
+)
+def test_a_number_in_a_uri_as_it_is_written(user: str, parameters: str, found: str | None) -> None:
+    assert number(user, parameters) == found
 
 
 @pytest.mark.parametrize(
