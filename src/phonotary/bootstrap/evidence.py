@@ -15,6 +15,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 from phonotary import tn
 from phonotary.bootstrap import customers
+from phonotary.bootstrap.proving import issuers_signed, prove
 from phonotary.clock import Instant, iso8601
 from phonotary.errors import Reason, Refused
 from phonotary.shaken import attestation, identity_header, passport
@@ -61,14 +62,9 @@ def evidence(
         return {"total": asked.total, **_Bundle(store, unmasked).of(asked.rows)}
 
     found = database.read(collected)
-    sound = {
-        chain: not ledger_kept.verify(database, only=chain).faults
-        for chain in {each["proof"]["chain"] for each in found["calls"]}
-    }
-    for each in found["calls"]:
-        each["proof"]["chain_checks"] = sound[each["proof"]["chain"]]
+    proven = prove(database, found)
     asked = {"origid": origid, "number": number, "minute": iso8601(minute) if minute else None}
-    return {"asked": asked, "made_at": iso8601(now), **found}
+    return {"asked": asked, "made_at": iso8601(now), "proven": proven, **found}
 
 
 def _no_uuid(origid: str | None) -> str:
@@ -145,7 +141,7 @@ class _Bundle:
             **self._identities(call, certificate),
             "certificate": _fingerprint(call, certificate),
             "spc": call.spc,
-            "proof": self._proof(row),
+            "proof": self._proof(row, certificate if call.frame else None),
         }
 
     def _certificate(self, call: Call) -> Certificate | None:
@@ -243,7 +239,8 @@ class _Bundle:
         if parsed is not None and parsed.e164 not in self.numbers:
             self.numbers[parsed.e164] = customers.number_history(self.store, parsed.e164)
 
-    def _proof(self, row: Row) -> dict[str, Any]:
+    def _proof(self, row: Row, around: Certificate | None) -> dict[str, Any]:
+        """``around``: the record that the row's Identity value is put together with."""
         previous = ledger_kept.before(self.store.connection, row)
         return {
             "chain": row.chain,
@@ -251,6 +248,7 @@ class _Bundle:
             "hash": row.hash.hex(),
             "previous_hash": previous.hex() if previous else None,
             "body": row.body.decode(),
+            "identity_is_as_recorded": around is None or ledger_kept.is_as_recorded(around),
         }
 
 
@@ -280,7 +278,7 @@ def _fingerprint(call: Call, certificate: Certificate | None) -> str | None:
 
 
 def _leaf(certificate: Certificate) -> x509.Certificate | None:
-    if certificate.chain_pem is None:
+    if certificate.chain_pem is None or ledger_kept.is_another(certificate):
         return None
     try:
         return x509.load_pem_x509_certificates(certificate.chain_pem.encode())[0]
@@ -289,7 +287,13 @@ def _leaf(certificate: Certificate) -> x509.Certificate | None:
 
 
 def _told(certificate: Certificate, leaf: x509.Certificate | None) -> dict[str, Any]:
-    told: dict[str, Any] = {"x5u": certificate.x5u, "chain_pem": certificate.chain_pem}
+    pem = certificate.chain_pem
+    told: dict[str, Any] = {
+        "x5u": certificate.x5u,
+        "chain_pem": pem,
+        "is_as_recorded": pem is not None and ledger_kept.is_as_recorded(certificate),
+        "issuers_signed": pem is not None and issuers_signed(pem),
+    }
     if leaf is not None:
         told |= {
             "subject": leaf.subject.rfc4514_string(),

@@ -16,8 +16,6 @@ if TYPE_CHECKING:
 
 DATA = Annotated[Path | None, typer.Option(help="Directory given to up.")]
 
-_MOST_CHAINS = 64
-
 audit = typer.Typer(help="Check what was recorded.", no_args_is_help=True)
 
 
@@ -57,18 +55,15 @@ def database_of(data: Path | None) -> Iterator[Database]:
 def verify(data: DATA = None) -> None:
     """Check every chain of the ledger, and print its chains' newest hashes, the chain that grew
     last first. Exit 1 names the first row that is not as it was written."""
-    from phonotary.errors import Reason, Refused
-    from phonotary.storage import ledger_kept, migrate
+    from phonotary.bootstrap import auditing
 
     with database_of(data) as database:
-        if migrate.current(database) != migrate.HEAD:
-            raise Refused(Reason.NOT_FOUND, "That database holds no hub of this version")
-        found = ledger_kept.verify(database)
-        with database.reading() as store:
-            newest = ledger_kept.newest(store.connection, _MOST_CHAINS)
+        found = auditing.audit(database)
     if found.faults:
         typer.echo(f"phonotary: {found.faults[0]}", err=True)
         raise typer.Exit(1)
     typer.echo(f"{found.chains} chains, {found.rows} rows, all as written")
-    for chain, position, newest_hash in newest:
+    for chain, position, newest_hash in found.newest:
         typer.echo(f"{newest_hash}  {chain} row {position}")
+    for sentence in found.open:
+        typer.echo(f"phonotary: {sentence}", err=True)

@@ -11,11 +11,12 @@ from sqlalchemy import Connection, and_, func, literal, select, text
 
 from phonotary.clock import Instant
 from phonotary.errors import Refused
-from phonotary.shaken import ledger_check
-from phonotary.shaken.ledger import SPAN, Batch, Call, Frame, Link, Row, mark, read
+from phonotary.shaken import certificates, ledger_check
+from phonotary.shaken.ledger import SPAN, Batch, Body, Call, Frame, Link, Row, Witnessed, mark, read
 from phonotary.shaken.ledger_check import Check
+from phonotary.storage import ledger_histories
 from phonotary.storage.database import Database
-from phonotary.storage.ledger_table import NEWEST, Certificate, links
+from phonotary.storage.ledger_table import NEWEST, Certificate, links, x5u_of
 from phonotary.storage.schema import calls, ledger_batches, ledger_certificates
 
 _COLUMNS = [calls.c[name] if name in calls.c else ledger_batches.c[name] for name in Batch._fields]
@@ -122,11 +123,15 @@ def _readable(batch: Batch) -> list[Row]:
 
 
 def _call(row: Row) -> Call | None:
+    body = _body(row)
+    return body if isinstance(body, Call) else None
+
+
+def _body(row: Row) -> Body | None:
     try:
-        body = read(row.body)
+        return read(row.body)
     except Refused:
         return None
-    return body if isinstance(body, Call) else None
 
 
 def certificate(connection: Connection, frame: str) -> Certificate | None:
@@ -190,7 +195,53 @@ def verify(database: Database, only: str | None = None) -> Check:
             return hash_of(store.connection, chain, position)
 
     others = _naming(database, only) if only is not None else ()
-    return ledger_check.check(_in_order(database, chains), _Frames(database), hashed, others)
+    histories = Histories(database)
+    rows = _in_order(database, chains)
+    return ledger_check.check(rows, _Frames(database), hashed, others, histories.holds)
+
+
+class Histories:
+    """What witnesses are held against."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self.as_of = ledger_histories.put_back(self._ask)
+
+    def _ask(self, sql: str) -> Sequence[Any]:
+        with self._database.reading() as store:
+            return store.connection.exec_driver_sql(sql).all()
+
+    def is_void(self, witness: Witnessed) -> bool:
+        return ledger_histories.is_void(witness, self.as_of)
+
+    def holds(self, witness: Witnessed) -> bool:
+        """Whether a history is as it was witnessed; also where a sandbox has put it away since."""
+        return self.is_void(witness) or ledger_histories.holds(self._ask, witness)
+
+    @property
+    def put_back_at(self) -> Instant | None:
+        """When a sandbox was put back last, by the hub's clock; None for never."""
+        if not self.as_of:
+            return None
+        found: Instant = self._ask(ledger_histories.at_of(self.as_of))[0][0]
+        return found
+
+    def entries(self, of: str) -> int:
+        """How many a history has."""
+        found: int = self._ask(ledger_histories.count_of(of))[0][0]
+        return found
+
+
+def witnesses(database: Database) -> Iterator[tuple[Row, Witnessed]]:
+    """Every row that witnesses a history, in the order they were written."""
+    with database.reading() as store:
+        witnessed = _holds(store.connection, calls.c.bodies, b'"kind":"witnessed"')
+    found = ledger_batches.c
+    for batch in _pieces(database, and_(found.rows == 1, witnessed), found.seq):
+        for row in _readable(batch):
+            body = _body(row)
+            if isinstance(body, Witnessed):
+                yield row, body
 
 
 class _Frames:
@@ -205,8 +256,27 @@ class _Frames:
         if name not in self._sound:
             with self._database.reading() as store:
                 found = certificate(store.connection, name)
-            self._sound[name] = found is not None and frame_of(found).digest() == name
+            self._sound[name] = found is not None and is_as_recorded(found)
         return self._sound[name]
+
+
+def is_as_recorded(certificate: Certificate) -> bool:
+    """Whether a record is the one that rows know by its digest, and holds no other certificate's
+    chain or address: the digest covers the fingerprint, and the fingerprint the leaf."""
+    frame = frame_of(certificate)
+    its_own = certificate.x5u == x5u_of(frame) and not is_another(certificate)
+    return its_own and frame.digest() == certificate.frame
+
+
+def is_another(certificate: Certificate) -> bool:
+    """Whether the chain that is kept is not of the certificate that the record names."""
+    pem = certificate.chain_pem
+    if pem is None:
+        return False
+    try:
+        return certificates.fingerprint(pem.encode()) != certificate.fingerprint
+    except Refused:
+        return True
 
 
 def frame_of(certificate: Certificate) -> Frame:
