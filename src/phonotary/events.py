@@ -37,3 +37,4 @@ class Job:
     due: Instant
     body: str = ""
     attempts: int = 0
+    """That have ended, and were not enough."""

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from pathlib import Path
-
 import pytest
 
 from phonotary.bootstrap.rehearsal import ROOT, SPC, Rehearsal
@@ -12,19 +9,10 @@ from phonotary.clock import Clock
 from phonotary.shaken import chains, paths
 from phonotary.shaken.issuing import DAY
 from phonotary.shaken.signing import CredentialOutOfDate
-from phonotary.storage import migrate
 from phonotary.storage.database import Database
 
 ORIGIN = "http://127.0.0.1:8080"
 ANYBODY = "AC" + "1" * 32
-
-
-@pytest.fixture
-def database(tmp_path: Path) -> Iterator[Database]:
-    made = Database(f"sqlite:///{tmp_path / 'hub.db'}")
-    migrate.upgrade(made)
-    yield made
-    made.close()
 
 
 class Sandbox:

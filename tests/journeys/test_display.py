@@ -371,3 +371,47 @@ def test_a_person_approves_what_is_behind_the_address_then(tmp_path: Path) -> No
         assert (await desk.said(rcd={}))["rcdi"]["/icn"] == rcd.digest(bmp())
 
     told(tmp_path, story)
+
+
+@pytest.mark.parametrize("door", ["reset", "state"])
+def test_what_was_under_way_decides_nothing_of_the_state_that_follows(
+    tmp_path: Path, door: str
+) -> None:
+    """A seed makes the same identifiers again, and a look may take seconds."""
+
+    async def story(desk: Desk) -> None:
+        before = (await desk.http.get("/_sandbox/state")).json()
+        asked: list[asyncio.Future[None]] = []
+
+        class Hanging(Web):
+            async def get(self, url: str, media_type: str) -> Fetched:
+                asked.append(asyncio.get_running_loop().create_future())
+                await asked[-1]
+                return await super().get(url, media_type)
+
+            async def close(self) -> None:
+                """There is nothing to put away."""
+
+        async def looked(times: int) -> None:
+            async with asyncio.timeout(10):
+                while len(asked) < times:
+                    await asyncio.sleep(0.005)
+
+        desk.hub.worker.logos = Logos(fetcher=Hanging())  # type: ignore[arg-type]
+        running = asyncio.create_task(desk.hub.worker.run())
+        branded = await desk.branded(**IDENTITY)
+        assert (await desk.http.post(branded, data={"Status": "pending-review"})).is_success
+        await looked(1)
+        if door == "state":
+            # What is refused changes nothing: the look is made, if a second time.
+            refused = await desk.http.put("/_sandbox/state", json={"schema": "none"})
+            assert refused.status_code == 400
+            await looked(2)
+            assert (await desk.http.put("/_sandbox/state", json=before)).is_success
+        else:
+            assert (await desk.http.post("/_sandbox/reset")).is_success
+        assert all(each.cancelled() for each in asked)
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)
+
+    told(tmp_path, story)

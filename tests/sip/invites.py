@@ -15,6 +15,7 @@ from phonotary.shaken.verdicts import Verdict, Verstat
 from phonotary.shaken.verification import CallToVerify
 from phonotary.sip.redirect import Redirect
 from phonotary.sip.trunks import LOOPBACK, Role, Trunk
+from tests.steps import in_steps
 
 NOW = 1_790_000_000
 ACCOUNT = "AC" + "1" * 32
@@ -155,8 +156,8 @@ def door(
     return Redirect(
         trunks or (trunk(),),
         now=now,
-        sign=sign or Signer(),
-        verify_now=verifier.now,
+        sign=in_steps(sign or Signer()),
+        verify_now=in_steps(verifier.now),
         verify=verifier.later,
         **more,
     )

@@ -11,10 +11,11 @@ import pytest
 from cryptography import x509
 from msgspec.structs import replace
 
+from phonotary.abreast import abreast
 from phonotary.errors import Reason, Refused
 from phonotary.shaken import identity_header, passport
 from phonotary.shaken.attestation import Level
-from phonotary.shaken.signing import CredentialOutOfDate, InvalidClaim
+from phonotary.shaken.signing import CallToSign, CredentialOutOfDate, InvalidClaim, SignedCall
 from phonotary.shaken.verdicts import Verdict, Verstat, failed
 from phonotary.sip.answers import Policy, Then
 from phonotary.sip.redirect import Pending, Redirect
@@ -185,6 +186,35 @@ def test_a_retransmission_gets_the_same_answer_and_is_signed_once() -> None:
     first = redirect.answer(request(), "127.0.0.1", 5070)
     assert redirect.answer(request(), "127.0.0.1", 5070) == first
     assert len(signer.asked) == 1
+
+
+def test_what_comes_twice_at_once_is_signed_and_answered_once() -> None:
+    signer = Signer()
+    redirect = door(sign=signer)
+    first, second = abreast([redirect.answering(request(), "127.0.0.1", 5070) for _ in range(2)])
+    assert isinstance(first, tuple)
+    assert second is None
+    assert len(signer.asked) == 1
+    assert redirect.answer(request(), "127.0.0.1", 5070) == first
+
+
+def test_calls_that_come_together_are_read_then_signed_then_answered() -> None:
+    order: list[str] = []
+
+    class Watched(Signer):
+        def __call__(self, call: CallToSign) -> SignedCall:
+            order.append("sign")
+            return super().__call__(call)
+
+    def now() -> int:
+        order.append("read")
+        return NOW
+
+    redirect = door(sign=Watched(), now=now)
+    calls = [request(call_id=str(n)) for n in range(3)]
+    replies = abreast([redirect.answering(each, "127.0.0.1", 5070) for each in calls])
+    assert all(isinstance(each, tuple) for each in replies)
+    assert order == ["read"] * 3 + ["sign"] * 3
 
 
 @pytest.mark.parametrize(

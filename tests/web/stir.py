@@ -21,6 +21,7 @@ from phonotary.shaken.verification import CallToVerify
 from phonotary.web import lean
 from phonotary.web.stir_v1 import AsgiApp, Door, Headers, asgi, doors
 from tests.rooms.shaken.standings import BEST, CALLER
+from tests.steps import in_steps
 
 _FILES = Path(__file__).parents[1] / "vectors"
 VECTORS = json.loads((_FILES / "atis1000082.json").read_text(encoding="utf-8"))
@@ -71,15 +72,17 @@ class Services:
     to_verify: list[tuple[CallToVerify, str, str]] = field(default_factory=list)
 
     def door(self, **parts: Any) -> Door:
-        return doors(
-            **{
-                "authenticate": self.authenticate,
-                "sign": self.sign,
-                "verify_now": self.verify_now,
-                "verify": self.verify,
-                **parts,
-            }
-        )
+        said = {
+            "authenticate": self.authenticate,
+            "sign": self.sign,
+            "verify_now": self.verify_now,
+            "verify": self.verify,
+            **parts,
+        }
+        for name in ("sign", "verify_now"):
+            if said[name] is not None:
+                said[name] = in_steps(said[name])
+        return doors(**said)
 
     @staticmethod
     def authenticate(headers: Headers) -> str | None:

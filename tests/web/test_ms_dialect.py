@@ -70,10 +70,42 @@ def test_a_signed_call_is_answered_with_an_identity_header(post: Post) -> None:
 
 @pytest.mark.parametrize(
     "changes",
-    [{"requestId": "12378", "ppt": None}, {"ppt": None, "attest": None, "rcd": {"nam": "x"}}],
+    [
+        {"ppt": "shaken"},
+        {"requestId": "12378"},
+        {"attest": None, "rcd": {"nam": "x"}},
+        {"crn": "x"},
+        {"div": {"tn": "12155551213"}},
+        {"identityHeader": "x"},
+        {"identityHeaders": ["x"]},
+    ],
 )
 def test_any_key_of_its_own_tells_the_dialect(post: Post, changes: dict[str, Any]) -> None:
-    assert "identityHeader" in post(signing(**changes)).json["signingResponse"]
+    answer = post(signing(**{"ppt": None, **changes}))
+    assert next(iter(answer.json["signingResponse"])) == "identityHeader"
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"orig": {"tn": "12155551212", "uri": "sip:x@example.org"}},
+        {"dest": {"tn": ["12355551212"], "uri": ["sip:x@example.org"]}},
+    ],
+)
+def test_a_uri_that_cannot_be_signed_is_refused_in_this_dialect(
+    post: Post, changes: dict[str, Any]
+) -> None:
+    answer = post(signing(ppt=None, **changes))
+    assert (answer.status, list(answer.json)) == (400, ["error"])
+
+
+@pytest.mark.parametrize("name", ["rph", "sph"])
+def test_a_priority_that_would_not_be_signed_is_refused_by_name(post: Post, name: str) -> None:
+    services = Services()
+    answer = post(signing(ppt=None, **{name: {"auth": ["ets.0"]}}), services)
+    assert answer.status == 400
+    assert name in answer.json["error"]
+    assert services.to_sign == []
 
 
 def test_a_request_without_such_a_key_is_the_other_dialects(post: Post) -> None:

@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from typing import Any
 
-from phonotary.web.stir_v1.answers import Answer, Headers
+from phonotary.abreast import Steps
+from phonotary.web.stir_v1.answers import Answer, Given, Headers
 from phonotary.web.turns import Turns
 from tests.web.stir import Wire, lean_protocol
 
 
 def test_all_of_a_turn_is_worked_through_before_anything_is_sent() -> None:
     seen: list[str] = []
-    turns: Turns[str] = Turns(
-        lambda each: seen.append(f"work {each}"), lambda each: seen.append(f"send {each}")
-    )
+
+    def work(each: str) -> None:
+        seen.append(f"work {each}")
+
+    turns: Turns[str] = Turns(work, lambda each: seen.append(f"send {each}"))
 
     async def one_turn() -> None:
         turns.add("first")
@@ -26,26 +30,50 @@ def test_all_of_a_turn_is_worked_through_before_anything_is_sent() -> None:
     assert seen == ["work first", "work second", "send first", "send second"]
 
 
+def test_the_steps_of_a_turn_are_taken_abreast() -> None:
+    seen: list[str] = []
+
+    def work(each: str) -> Steps[None]:
+        seen.append(f"begin {each}")
+        yield
+        seen.append(f"end {each}")
+
+    turns: Turns[str] = Turns(work, lambda each: seen.append(f"send {each}"))
+
+    async def one_turn() -> None:
+        turns.add("a")
+        turns.add("b")
+        await asyncio.sleep(0)
+
+    asyncio.run(one_turn())
+    assert seen == ["begin a", "begin b", "end a", "end b", "send a", "send b"]
+
+
 def test_what_fails_keeps_no_other_from_its_answer() -> None:
     sent: list[int] = []
     told: list[dict[str, Any]] = []
 
-    def work(each: int) -> None:
+    def work(each: int) -> Steps[None] | None:
         if each == 1:
             raise ValueError(each)
+        return fail() if each == 2 else None
+
+    def fail() -> Steps[None]:
+        yield
+        raise KeyError
 
     turns: Turns[int] = Turns(work, sent.append)
 
     async def one_turn() -> None:
         loop = asyncio.get_running_loop()
         loop.set_exception_handler(lambda _, said: told.append(said))
-        for each in (1, 2):
+        for each in (1, 2, 3):
             turns.add(each)
         await asyncio.sleep(0)
 
     asyncio.run(one_turn())
-    assert sent == [1, 2]
-    assert [type(said["exception"]) for said in told] == [ValueError]
+    assert sent == [1, 2, 3]
+    assert [type(said["exception"]) for said in told] == [ValueError, KeyError]
 
 
 REQUEST = b"GET /stir/v1/x HTTP/1.1\r\nhost: test\r\n\r\n"
@@ -128,3 +156,89 @@ def test_answers_leave_before_a_client_is_told_to_go_on_or_to_go() -> None:
         written = told(received(REQUEST + more), lambda protocol: protocol.read())
         assert written.startswith(b"HTTP/1.1 200")
         assert said in written
+
+
+class Stepping:
+    """A door that answers in two steps, and keeps the order of what it does."""
+
+    def __init__(self) -> None:
+        self.seen: list[str] = []
+
+    def __call__(
+        self, method: str, target: str, headers: Headers, body: bytes, source: str
+    ) -> Steps[Given]:
+        self.seen.append(f"read {target[-1]}")
+        yield
+        self.seen.append(f"answer {target[-1]}")
+        return (200, target.encode(), []) if target[-1] != "w" else self._waited(target)
+
+    async def _waited(self, target: str) -> Answer:
+        await asyncio.sleep(0)
+        return 200, target.encode(), []
+
+
+def asked(target: str) -> bytes:
+    return REQUEST.replace(b"/x", f"/{target}".encode())
+
+
+def stepped(*pieces: bytes, door: Stepping | None = None) -> list[bytes]:
+    """What each of so many connections is told, when all are sent their piece in one turn."""
+
+    async def once() -> list[bytes]:
+        wires, protocols = [], []
+        for piece in pieces:
+            wires.append(wire := Wire())
+            protocols.append(protocol := lean_protocol(door or Stepping()))
+            # One class for each door: they share its turns.
+            protocol._turns = protocols[0]._turns
+            protocol.connection_made(wire)
+            protocol.data_received(piece)
+        for _ in range(9):
+            await asyncio.sleep(0)
+        for protocol in protocols:
+            protocol.connection_lost(None)
+        return [wire.written for wire in wires]
+
+    return asyncio.run(once())
+
+
+def test_connections_are_answered_abreast() -> None:
+    door = Stepping()
+    told = stepped(asked("a"), asked("b"), door=door)
+    assert door.seen == ["read a", "read b", "answer a", "answer b"]
+    assert [piece[-1:] for piece in told] == [b"a", b"b"]
+
+
+def test_requests_of_one_connection_keep_their_order_whatever_waits() -> None:
+    for names in ("ab", "wa", "awb", "wwa", "abw"):
+        (piece,) = stepped(b"".join(asked(name) for name in names))
+        assert re.findall(rb"/stir/v1/(\w)", piece) == [name.encode() for name in names]
+
+
+def test_who_is_gone_is_not_answered() -> None:
+    async def once() -> bytes:
+        wire, protocol = Wire(), lean_protocol(Stepping())
+        protocol.connection_made(wire)
+        protocol.data_received(asked("a"))
+        protocol.connection_lost(None)
+        await asyncio.sleep(0)
+        return wire.written
+
+    assert asyncio.run(once()) == b""
+
+
+def test_steps_that_are_left_are_taken_before_a_connection_ends() -> None:
+    for end in ("eof_received", "shutdown"):
+
+        async def once(end: str = end) -> bytes:
+            wire, protocol = Wire(), lean_protocol(Stepping())
+            protocol.connection_made(wire)
+            protocol.data_received(asked("a"))
+            getattr(protocol, end)()
+            written = wire.written
+            protocol.connection_lost(None)
+            await asyncio.sleep(0)
+            assert wire.written == written
+            return written
+
+        assert asyncio.run(once()).endswith(b"/stir/v1/a")

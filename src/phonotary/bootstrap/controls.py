@@ -11,7 +11,7 @@ from phonotary import sids
 from phonotary.bootstrap import seed
 from phonotary.bootstrap.rules import OutcomeRules
 from phonotary.errors import Reason, Refused
-from phonotary.storage import account_state, snapshot
+from phonotary.storage import account_state, jobs, snapshot
 from phonotary.storage.cnam import CnamStore
 from phonotary.storage.store import SqlStore
 from phonotary.web.sandbox.faults import Faults
@@ -58,12 +58,22 @@ class Controls:
             self.outcomes.read(store)
 
         async with self._hub.moving:
-            await self._hub.write(work)
+            await self._hub.worker.break_off()
+            try:
+                await self._hub.write(work)
+            except Refused:
+                # Nothing was changed, so what was broken off is begun again.
+                await self._hub.write(jobs.release)
+                self._hub.worker.wake()
+                raise
             await self._hub.read(self._follow_clock)
 
     async def reset(self) -> None:
         """Back to a fresh sandbox. Fast, because what it was is kept and nothing is made anew."""
         async with self._hub.moving:
+            # A seed makes the same identifiers again: an answer about what was must not decide
+            # what will be.
+            await self._hub.worker.break_off()
             await self._hub.write(self._put_back)
             self.faults.rules.clear()
             await self._hub.read(self._follow_clock)

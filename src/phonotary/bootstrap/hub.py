@@ -190,8 +190,8 @@ class Hub:
         self.database.listeners.append(lambda subjects: self.worker.wake())
         stir_door = stir_v1.doors(
             authenticate=self.caller_sid,
-            sign=self.voice.authentication.sign,
-            verify_now=self.voice.verification.verify_now,
+            sign=self.voice.authentication.signing,
+            verify_now=self.voice.verification.verifying_now,
             verify=self.voice.verification.verify,
         )
         self.dip_door = cnam.door(self.names.dips, self._account_sid)

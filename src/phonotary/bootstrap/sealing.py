@@ -11,6 +11,7 @@ from contextlib import suppress
 from typing import Any
 
 from phonotary import sids
+from phonotary.abreast import Steps, alone
 from phonotary.clock import Instant
 from phonotary.errors import Reason, Refused
 from phonotary.shaken import attestation, div, identity_header, passport, showing, uris
@@ -68,10 +69,15 @@ class AuthenticationService:
     def sign(self, call: CallToSign) -> SignedCall:
         """Raises Refused (NOT_AUTHENTICATED, ACCOUNT_NOT_ACTIVE, FORBIDDEN; UNAVAILABLE when the
         ledger is full), InvalidClaim, and CredentialOutOfDate, which is our own fault."""
+        return alone(self.signing(call))
+
+    def signing(self, call: CallToSign) -> Steps[SignedCall]:
+        """The same in steps, for calls that come together: judged, signed, remembered."""
         caller = call.caller_sid
         if caller is None:
             raise Refused(Reason.NOT_AUTHENTICATED, _STRANGER)
         if call.ppt == "div":
+            yield
             return self._divert(call, caller)
         if call.ppt != "shaken":
             raise InvalidClaim("ppt", "it is none of shaken and div")
@@ -85,6 +91,7 @@ class AuthenticationService:
         )
         standing = self._standing_of(request.orig_e164, caller)
         credential = self._credential_of(caller)
+        yield
         signed = sign_call(
             request,
             standing,
@@ -94,6 +101,7 @@ class AuthenticationService:
             rich=self._rich(call, standing),
             deterministic=self._deterministic,
         )
+        yield
         self._remember(
             _entry(call, now, credential, request.orig_tn, request.dest_tns, signed, standing)
         )

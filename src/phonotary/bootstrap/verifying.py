@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 
+from phonotary.abreast import Steps, alone
 from phonotary.clock import Instant
 from phonotary.outbound.repository import Repository
 from phonotary.shaken.replays import Replays
@@ -40,6 +41,12 @@ class VerificationService:
 
         Raises UnusableCall (E1, E2).
         """
+        return alone(self.verifying_now(call, door, source))
+
+    def verifying_now(
+        self, call: CallToVerify, door: str = "library", source: str = ""
+    ) -> Steps[Verdict | None]:
+        """The same in steps, for calls that come together: read, judged, remembered."""
         now = self._now()
         found = begin(call, now, self.rules)
         if isinstance(found, Pending):
@@ -49,7 +56,9 @@ class VerificationService:
                 if credential is None:
                     return None
                 chains[url] = credential
+            yield
             found = conclude(found, chains, now, self.rules, self.replays)
+        yield
         return self._remembered(call, found, door, source)
 
     async def verify(self, call: CallToVerify, door: str = "library", source: str = "") -> Verdict:

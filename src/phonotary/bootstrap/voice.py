@@ -134,8 +134,8 @@ class Voice:
         redirect = Redirect(
             self._trunks,
             now=self._clock.wall,
-            sign=self.authentication.sign,
-            verify_now=self.verification.verify_now,
+            sign=self.authentication.signing,
+            verify_now=self.verification.verifying_now,
             verify=self.verification.verify,
             name_of=self.name_of,
             dip=self._dip,

@@ -1,13 +1,13 @@
-"""Whoever does the jobs: automatic vetting and callbacks, when they are due.
+"""Whoever does the jobs: automatic vetting, looks at logos and callbacks, when they are due.
 
 Vetting is decided and marked done in one transaction, so it happens once. A callback is a call to
 somebody else: it happens at least once, and carries a key that makes a repetition recognisable.
+Each kind of work has a lane of its own, so that none waits for what another one waits for.
 """
 
 from __future__ import annotations
 
 import asyncio
-import json
 import threading
 from collections.abc import Callable
 from dataclasses import replace
@@ -18,12 +18,14 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from phonotary import report
 from phonotary.bootstrap import displaying
+from phonotary.bootstrap.errands import Ending, Errands
+from phonotary.bootstrap.lane import Lane
 from phonotary.bootstrap.logos import Logos
+from phonotary.bootstrap.telling import Telling
 from phonotary.clock import Clock, Instant
 from phonotary.cnam import suggestions
 from phonotary.errors import Refused
 from phonotary.events import Job
-from phonotary.outbound import callbacks
 from phonotary.storage import jobs
 from phonotary.storage.database import Database
 from phonotary.storage.jobs import Claimed
@@ -34,41 +36,15 @@ from phonotary.trusthub.outcomes import Outcome
 from phonotary.trusthub.store import Store
 
 if TYPE_CHECKING:
-    import httpx
-
     from phonotary.bootstrap.registering import Registering
     from phonotary.bootstrap.retention import Retention
 
-_POLL = 1.0
-_CALLBACKS_AT_ONCE = 16
-_LOGOS_AT_ONCE = 16
 # Seconds of the hub's clock between looks at a logo that a service cannot reach.
 _LOOK_AGAIN = (60, 600)
 
 
 def _log() -> Any:
     return report.to("phonotary.work")
-
-
-class _Client:
-    """An HTTP client made for the first callback: to load httpx is a tenth of a start."""
-
-    def __init__(self) -> None:
-        self._made: httpx.AsyncClient | None = None
-
-    def get(self) -> httpx.AsyncClient:
-        if self._made is None:
-            import httpx
-
-            self._made = httpx.AsyncClient(trust_env=False)
-        return self._made
-
-    async def __aenter__(self) -> _Client:
-        return self
-
-    async def __aexit__(self, *_: object) -> None:
-        if self._made is not None:
-            await self._made.aclose()
 
 
 class Worker:
@@ -87,49 +63,87 @@ class Worker:
         """Sends names to the databases; the hub gives it once it knows its own address."""
         self.retention: Retention | None = None
         """Deletes what is not kept for ever; given with ``registering``."""
-        self._wake = asyncio.Event()
-        self._busy = asyncio.Lock()
+        self._telling = Telling(database, clock, sandbox=sandbox)
+        self._callbacks = Errands(
+            database, clock, filing.CALLBACK, self._telling.tell, sandbox=sandbox
+        )
+        # A sandbox decides in order, so that a run can be repeated: rules may count decisions.
+        self._looks = Errands(
+            database,
+            clock,
+            filing.LOOK,
+            self._look,
+            ended=self._ring,
+            sandbox=sandbox,
+            in_order=sandbox,
+        )
+        self._lanes = (
+            Lane(self._vet),
+            self._looks.lane,
+            self._callbacks.lane,
+            Lane(self._name),
+        )
+        self._naming = asyncio.Lock()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._vetting = threading.Lock()
 
     def wake(self) -> None:
         """From any thread; before the loop runs there is nobody to wake."""
         if self._loop is not None:
-            self._loop.call_soon_threadsafe(self._wake.set)
+            self._loop.call_soon_threadsafe(self._ring)
+
+    def _ring(self) -> None:
+        for lane in self._lanes:
+            lane.ring()
 
     async def run(self) -> None:
-        """Until cancelled. One failing round is logged and does not end the work."""
+        """Until cancelled. What is under way then is broken off, and decides nothing."""
         self._loop = asyncio.get_running_loop()
-        try:
-            async with _Client() as client:
-                await self._until_cancelled(client)
-        finally:
-            # Not by whoever stops the hub: a look that is broken off must decide nothing.
-            await self.logos.close()
+        async with self._telling:
+            try:
+                await asyncio.gather(*(lane.run() for lane in self._lanes))
+            finally:
+                await self.break_off()
+                await self.logos.close()
 
-    async def _until_cancelled(self, client: _Client) -> None:
-        while True:
-            try:
-                await self._all_due(client)
-            except Exception:
-                _log().exception("a round of work failed")
-            self._wake.clear()
-            try:
-                await asyncio.wait_for(self._wake.wait(), _POLL)
-            except TimeoutError:
-                continue
+    async def break_off(self) -> None:
+        """End what is under way with others' servers; it has decided nothing, and its jobs are
+        taken again when their leases have run out."""
+        await self._looks.break_off()
+        await self._callbacks.break_off()
 
     async def advance(self, until: int) -> None:
         """Move the clock until it has advanced by so much, stopping wherever a job falls due: what
         that job brings about, a retry for one, may fall due on the way as well."""
-        async with _Client() as client:
+        async with self._telling:
             try:
-                await self._all_due(client)
+                await self._all_due()
                 while (step := self._next_step(until)) is not None:
                     self._clock.advance(step)
-                    await self._all_due(client)
+                    await self._all_due()
             finally:
                 self._clock.advanced = until
+
+    async def _all_due(self) -> None:
+        """Until nothing is due, and nothing that was is under way in any lane."""
+        while True:
+            decided = self.vet_due() + await self._looks.all_due()
+            named = await self._name()
+            if not (decided + await self._callbacks.all_due() or named):
+                return
+
+    async def _vet(self) -> int:
+        found = self.vet_due()
+        if found:
+            self._ring()
+        return found
+
+    async def _name(self) -> bool:
+        """Some of what is to be done about names; whether there was anything."""
+        async with self._naming:
+            sent = await self.registering.work_once() if self.registering else False
+            swept = await self.retention.work_once() if self.retention else False
+            return sent or swept
 
     def _next_step(self, until: int) -> int | None:
         """Seconds to the next due job on the way; None when there is no other."""
@@ -163,17 +177,9 @@ class Worker:
                 self._vet_one(store, claimed)
         return len(due)
 
-    async def _look_all(self) -> int:
-        """Look at the logos of bundles whose vetting is due, and decide them; how many those were.
-        Nothing is held while a logo is waited for."""
-        claimed = self._database.write(self._claim_looks)
-        seen = await asyncio.gather(*(self.look_at(each.job.subject) for each in claimed))
-        for each, logo in zip(claimed, seen, strict=True):
-            self._database.write(partial(self._seen, each, logo))
-        return len(claimed)
-
-    def _claim_looks(self, store: SqlStore) -> list[Claimed]:
-        return jobs.claim(store, self._clock.now(), self._clock.wall(), _LOGOS_AT_ONCE, filing.LOOK)
+    async def _look(self, claimed: Claimed) -> Ending:
+        """Look at the logo of a bundle whose vetting is due, and then decide it."""
+        return partial(self._seen, claimed, await self.look_at(claimed.job.subject))
 
     async def look_at(self, bundle_sid: str) -> Logo | None:
         """What is behind the URL of a bundle's logo; None where it names none."""
@@ -184,11 +190,9 @@ class Worker:
         return replace(logo, excused=self._sandbox and not logo.reached)
 
     def _seen(self, claimed: Claimed, logo: Logo | None, store: SqlStore) -> None:
-        attempt = claimed.job.attempts
-        waits = () if self._sandbox else _LOOK_AGAIN
-        if logo is not None and not logo.reached and attempt <= len(waits):
-            due = self._clock.now() + waits[attempt - 1]
-            jobs.again(store, claimed.seq, due, logo.because)
+        before, waits = claimed.job.attempts, () if self._sandbox else _LOOK_AGAIN
+        if logo is not None and not logo.reached and before < len(waits):
+            jobs.again(store, claimed.seq, self._clock.now() + waits[before], logo.because)
         else:
             self._vet_one(store, claimed, logo)
 
@@ -215,76 +219,6 @@ class Worker:
             jobs.failed(store, claimed.seq, type(error).__name__)
         else:
             jobs.done(store, claimed.seq)
-
-    async def _all_due(self, client: _Client) -> None:
-        async with self._busy:
-            while True:
-                vetted = self.vet_due() + await self._look_all()
-                claimed = self._database.write(self._claim_callbacks)
-                sent = await self.registering.work_once() if self.registering else False
-                if claimed:
-                    await self._deliver_all(client.get(), claimed)
-                swept = await self.retention.work_once() if self.retention else False
-                if not (vetted or claimed or sent or swept):
-                    return
-
-    def _claim_callbacks(self, store: SqlStore) -> list[Claimed]:
-        return jobs.claim(
-            store, self._clock.now(), self._clock.wall(), _CALLBACKS_AT_ONCE, filing.CALLBACK
-        )
-
-    async def _deliver_all(self, client: httpx.AsyncClient, claimed: list[Claimed]) -> None:
-        """Side by side for different subjects, one after the other for the same."""
-        by_subject: dict[str, list[Claimed]] = {}
-        for each in claimed:
-            by_subject.setdefault(each.job.subject, []).append(each)
-
-        async def in_order(several: list[Claimed]) -> None:
-            for one in several:
-                await self._deliver(client, one)
-
-        await asyncio.gather(*(in_order(several) for several in by_subject.values()))
-
-    async def _deliver(self, client: httpx.AsyncClient, claimed: Claimed) -> None:
-        import httpx
-
-        message = json.loads(claimed.job.body)
-        account = self._database.read(lambda store: store.account(message["account_sid"]))
-        outcome: Callable[[SqlStore], None]
-        try:
-            await callbacks.post(
-                client,
-                message["url"],
-                message["params"],
-                account.auth_token if account else "",
-                claimed.job.key,
-                allow_loopback=self._sandbox,
-            )
-        except callbacks.Blocked as blocked:
-            because = str(blocked)
-            _log().warning("callback refused", subject=claimed.job.subject, because=because)
-            self._database.write(lambda store: jobs.failed(store, claimed.seq, because))
-        except (httpx.HTTPError, httpx.InvalidURL) as error:
-            because = type(error).__name__
-            outcome = self._retry(claimed, because)
-            self._database.write(outcome)
-        except Exception as error:
-            # An address that not even an error was foreseen for must not hold up all the others.
-            _log().exception("callback failed", subject=claimed.job.subject)
-            self._database.write(self._retry(claimed, type(error).__name__))
-        else:
-            self._database.write(lambda store: jobs.done(store, claimed.seq))
-
-    def _retry(self, claimed: Claimed, because: str) -> Callable[[SqlStore], None]:
-        waits = callbacks.RETRY_AFTER
-        attempt = claimed.job.attempts
-        if attempt > len(waits):
-            return lambda store: jobs.failed(store, claimed.seq, because)
-        # A sandbox's clock may have leapt, and the retry must not be late by that as well. A
-        # service that was down must not make all its attempts within a moment.
-        start = claimed.job.due if self._sandbox else self._clock.now()
-        due: Instant = start + waits[attempt - 1]
-        return lambda store: jobs.again(store, claimed.seq, due, because)
 
 
 def _look_instead(store: SqlStore, job: Job) -> Job | None:

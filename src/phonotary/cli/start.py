@@ -25,6 +25,9 @@ if TYPE_CHECKING:
     from phonotary.bootstrap.seed import Seeded
     from phonotary.web.proxy.doors import Doors
 
+# Seconds that what runs beside the server has for it.
+_PUTTING_AWAY = 2.0
+
 
 class VettingMode(enum.StrEnum):
     instant = "instant"
@@ -225,6 +228,8 @@ async def _run(
     finally:
         for each in work:
             each.cancel()
+        # What they put away needs the database; what does not let go by then is left.
+        await asyncio.wait(work, timeout=_PUTTING_AWAY)
         hub.database.close()
 
 

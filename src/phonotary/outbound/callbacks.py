@@ -6,6 +6,7 @@ token, over the URL followed by each parameter's name and value in the order of 
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import hashlib
 import hmac
@@ -15,13 +16,17 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-import anyio.to_thread
+from phonotary.outbound.resolving import resolve
 
 if TYPE_CHECKING:
     import httpx
 
 TIMEOUT = 15.0
 """Seconds for each step of the exchange; Twilio gives up on a slow receiver after as long."""
+PATIENCE = 45.0
+"""Seconds for the whole of it, for a byte now and then ends no step. Less than a job's lease, so
+that no other process tells the same at the same time."""
+_MOST = 65_536
 RETRY_AFTER = (10, 60, 300, 1800, 7200)
 """Seconds of the hub's clock between attempts; after the last one the job is given up."""
 
@@ -54,9 +59,27 @@ async def post(
     """
     import httpx
 
-    address = await anyio.to_thread.run_sync(checked_address, url, allow_loopback)
+    try:
+        async with asyncio.timeout(PATIENCE):
+            await _exchange(client, url, params, auth_token, key, allow_loopback)
+    except TimeoutError:
+        raise httpx.ReadTimeout(f"nothing more came within {PATIENCE:.0f} seconds") from None
+
+
+async def _exchange(
+    client: httpx.AsyncClient,
+    url: str,
+    params: Mapping[str, str],
+    auth_token: str,
+    key: str,
+    allow_loopback: bool,
+) -> None:
+    import httpx
+
+    address = await checked_address(url, allow_loopback)
     parts = httpx.URL(url)
-    reply = await client.post(
+    async with client.stream(
+        "POST",
         parts.copy_with(host=address),
         data=dict(params),
         headers={
@@ -68,27 +91,33 @@ async def post(
         extensions={"sni_hostname": parts.host},
         timeout=TIMEOUT,
         follow_redirects=False,
-    )
-    if reply.status_code >= 500 or reply.status_code == 429:
-        reply.raise_for_status()
+    ) as reply:
+        if reply.status_code >= 500 or reply.status_code == 429:
+            reply.raise_for_status()
+        # The status says all. A short body is read, for then the connection can be used again.
+        size = 0
+        async for part in reply.aiter_raw():
+            size += len(part)
+            if size > _MOST:
+                break
 
 
-def checked_address(url: str, allow_loopback: bool) -> str:
+async def checked_address(url: str, allow_loopback: bool) -> str:
     """The address to connect to. Private and link-local ones are refused: a callback must not
-    reach what only this machine can see."""
+    reach what only this machine can see. Raises Blocked, or httpx.ConnectError where the name has
+    no address."""
     import httpx
 
     parts = urlsplit(url)
     if parts.scheme not in ("http", "https") or not parts.hostname:
         raise Blocked("a callback goes to an http or https URL")
     try:
-        found = socket.getaddrinfo(parts.hostname, parts.port or 80, type=socket.SOCK_STREAM)
+        found = await resolve(parts.hostname, parts.port or 80)
     except OSError as error:
         raise httpx.ConnectError(f"{parts.hostname} has no address") from error
-    for *_, address in found:
-        if not may_be_called(str(address[0]).split("%")[0], allow_loopback):
-            raise Blocked("the callback's host is a private address")
-    return str(found[0][4][0])
+    if not all(may_be_called(address, allow_loopback) for address in found):
+        raise Blocked("the callback's host is a private address")
+    return found[0]
 
 
 def is_private(host: str, allow_loopback: bool) -> bool:

@@ -12,6 +12,7 @@ from collections.abc import Awaitable, Callable, Coroutine, Iterable
 from dataclasses import dataclass
 from typing import Any
 
+from phonotary.abreast import Steps, alone
 from phonotary.clock import Instant
 from phonotary.shaken.signing import CallToSign, SignedCall
 from phonotary.shaken.verdicts import Verdict
@@ -58,8 +59,8 @@ class Redirect:
         trunks: Iterable[Trunk],
         *,
         now: Callable[[], Instant],
-        sign: Callable[[CallToSign], SignedCall],
-        verify_now: Callable[[CallToVerify, str, str], Verdict | None],
+        sign: Callable[[CallToSign], Steps[SignedCall]],
+        verify_now: Callable[[CallToVerify, str, str], Steps[Verdict | None]],
         verify: Callable[[CallToVerify, str, str], Awaitable[Verdict]],
         name_of: Callable[[str], str | None] = lambda number: None,
         dip: Callable[[str, str], Named] = lambda number, account_sid: (None, False),
@@ -96,6 +97,12 @@ class Redirect:
 
         None: there is nothing to say (an ACK, a response, noise).
         """
+        return alone(self.answering(data, host, port, transport))
+
+    def answering(
+        self, data: bytes, host: str, port: int, transport: str = "UDP"
+    ) -> Steps[Reply | Pending | Notice | None]:
+        """The same in steps, for messages that came together: read, decided, answered."""
         # ACK and responses are never answered (RFC 3261 section 17.1.1.3), whatever they hold.
         if data[:4] == b"ACK " or data[:8] == b"SIP/2.0 ":
             return None
@@ -106,13 +113,14 @@ class Redirect:
             request = messages.parse(data)
             if request is None or request.method == "ACK":
                 return None
+            yield
             via, back = returned_via(request, host, port)
             if trunk is None:
                 # Never more bytes than came: the source address may be forged.
                 response = respond(request, 403, via)
                 return (response, back) if len(response) <= len(data) else None
             if request.method == "INVITE":
-                return self._invite(request, data, via, back, trunk, host)
+                return (yield from self._invite(request, data, via, back, trunk, host))
             if request.method == "SUBSCRIBE" and trunk.role is Role.NAME:
                 return self._subscribe(request, data, via, back, trunk, host, transport)
             return respond(request, *self._other(request, via, trunk, host)), back
@@ -121,21 +129,27 @@ class Redirect:
 
     def _invite(
         self, request: Request, data: bytes, via: str, back: int, trunk: Trunk, host: str
-    ) -> Reply | Pending | None:
-        key, now = _key(request, host, request.cseq), self._now()
-        self._kept.forget(now)
-        if key in self._kept:
-            return self._kept.get(key)
+    ) -> Steps[Reply | Pending | None]:
         wrong = _unfit(request) or _leads_nowhere(request)
         if wrong:
             return respond(request, wrong[0], via, *wrong[1:]), back
+        yield
+        now = self._now()
         call = read_call(request, trunk, host, now)
+        key = _key(request, host, request.cseq)
+        self._kept.forget(now)
+        if key in self._kept:
+            return self._kept.get(key)
         if trunk.role is Role.NAME:
             named = self._named(call.orig, data, trunk)
             return self._finish(
                 calling_name.redirected(call, named[0]), request, via, back, key, now
             )
-        answer = self._decide(call, trunk)
+        # The same may have come twice at once; the second finds this.
+        self._kept.begin(key, now)
+        yield
+        answer = yield from self._decide(call, trunk)
+        yield
         if isinstance(answer, CallToVerify):
             return self._wait(answer, request, call, via, back, key)
         return self._finish(answer, request, via, back, key, now)
@@ -167,35 +181,35 @@ class Redirect:
         status, lines = UNAVAILABLE
         return respond(request, status, via, *lines)
 
-    def _decide(self, call: Call, trunk: Trunk) -> Answer | CallToVerify:
+    def _decide(self, call: Call, trunk: Trunk) -> Steps[Answer | CallToVerify]:
         """The answer, or what has to be verified with a credential that is not here yet."""
         carried = call.identities
         if trunk.role is Role.VERIFY or (trunk.role is Role.BOTH and carried):
-            return self._judge(call)
+            return (yield from self._judge(call))
         if trunk.role is Role.DIVERTING:
-            return self._divert(call)
+            return (yield from self._divert(call))
         if carried:
             return unsigned("already-signed", "The call carries an Identity already.")
-        return self._authenticate(call)
+        return (yield from self._authenticate(call))
 
-    def _authenticate(self, call: Call) -> Answer:
+    def _authenticate(self, call: Call) -> Steps[Answer]:
         if call.orig is None:
             return refusal("invalid-orig", "The caller is not a telephone number.", self._policy)
         if call.dest is None:
             return refusal("invalid-dest", "The called is not a telephone number.", self._policy)
         try:
-            return signed(call, self._sign(call.to_sign()))
+            return signed(call, (yield from self._sign(call.to_sign())))
         except Exception as fault:
             return self._not_signed(fault)
 
-    def _divert(self, call: Call) -> Answer:
+    def _divert(self, call: Call) -> Steps[Answer]:
         if not call.identities:
             # RFC 8946 section 4.1: a div only ever continues what another has signed.
             return unsigned("nothing-to-continue", "The call carries no Identity to continue.")
         if call.target is None or call.was is None or call.stays:
             return unsigned("target-unchanged", "The call was not sent on to another number.")
         try:
-            return diverted(call, self._sign(call.to_divert()))
+            return diverted(call, (yield from self._sign(call.to_divert())))
         except Exception as fault:
             return self._not_signed(fault)
 
@@ -205,10 +219,10 @@ class Redirect:
             _log.error("signing failed", exc_info=fault)
         return answer
 
-    def _judge(self, call: Call) -> Answer | CallToVerify:
+    def _judge(self, call: Call) -> Steps[Answer | CallToVerify]:
         try:
             wanted = call.to_verify()
-            verdict = self._verify_now(wanted, _DOOR, call.source)
+            verdict = yield from self._verify_now(wanted, _DOOR, call.source)
             return wanted if verdict is None else self._verdict(call, verdict)
         except Exception as fault:
             return self._not_judged(call, fault)
@@ -284,6 +298,7 @@ class Redirect:
         key: bytes,
     ) -> Reply | Pending:
         if self._in_flight >= self._policy.in_flight:
+            self._kept.drop(key)
             lines = ("Retry-After: 1", "X-Phonotary-Reason: busy")
             return respond(request, 503, via, *lines), back
         self._in_flight += 1

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
+from phonotary.abreast import abreast
 from phonotary.listening import Connection, Listener, listen
 from phonotary.sip import calling_name
 from phonotary.sip.calling_name import Notice
@@ -111,26 +112,25 @@ class Server(Listener):
             task.cancel()
 
     def _readable(self) -> None:
-        """Work through all that has come and only then send; :mod:`web.turns` says why."""
-        replies = []
+        """All that has come is answered abreast, and only then is anything sent;
+        :mod:`phonotary.abreast` says why."""
+        sources, works = [], []
         for data, source in self._received():
             if self._notices and data[:8] == b"SIP/2.0 ":
                 self._heard(data, source[0])
-                continue
-            try:
-                reply = self._redirect.answer(data, source[0], source[1])
-            except Exception as fault:
-                # One datagram must not end the door for all others.
-                _log.error("a request was not answered", exc_info=fault)
-                continue
-            if isinstance(reply, Pending):
+            else:
+                sources.append(source)
+                works.append(self._redirect.answering(data, source[0], source[1]))
+        for source, reply in zip(sources, abreast(works), strict=True):
+            if type(reply) is tuple:
+                self._send(source, reply)
+            elif isinstance(reply, Pending):
                 self.later(reply, partial(self._send, source))
             elif isinstance(reply, Notice):
                 self._notify(source, reply)
-            elif reply is not None:
-                replies.append((source, reply))
-        for source, reply in replies:
-            self._send(source, reply)
+            elif isinstance(reply, Exception):
+                # One datagram must not end the door for all others.
+                _log.error("a request was not answered", exc_info=reply)
 
     def _received(self) -> list[tuple[bytes, Any]]:
         """The datagrams of one turn."""

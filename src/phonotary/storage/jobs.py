@@ -7,6 +7,7 @@ time harmless.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,11 +15,12 @@ from sqlalchemy import func, select, update
 
 from phonotary.clock import Instant
 from phonotary.events import Job
-from phonotary.storage.schema import jobs
+from phonotary.storage.schema import accounts, bundles, jobs
 from phonotary.storage.store import SqlStore
 
 LEASE = 60
 """Seconds of real time a worker has before its job is another's."""
+_OWNED = bundles.c.account_sid == accounts.c.sid
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,9 +30,17 @@ class Claimed:
 
 
 def claim(
-    store: SqlStore, now: Instant, wall: Instant, limit: int = 32, kind: str | None = None
+    store: SqlStore,
+    now: Instant,
+    wall: Instant,
+    limit: int = 32,
+    kind: str | None = None,
+    *,
+    not_of: Sequence[str] = (),
+    not_for: Sequence[str] = (),
 ) -> list[Claimed]:
-    """Take up to ``limit`` due jobs, oldest first, by the hub's ``now`` and the real ``wall``."""
+    """Take up to ``limit`` due jobs, oldest first, by the hub's ``now`` and the real ``wall``;
+    none of the subjects ``not_of``, and of no bundle of the customers ``not_for``."""
     ready = (
         select(jobs.c.seq)
         .where(jobs.c.state == "waiting", jobs.c.due <= now, jobs.c.leased_until <= wall)
@@ -40,13 +50,19 @@ def claim(
     )
     if kind is not None:
         ready = ready.where(jobs.c.kind == kind)
+    if not_of:
+        ready = ready.where(jobs.c.subject.not_in(not_of))
+    if not_for:
+        theirs = select(bundles.c.sid).join(accounts, _OWNED)
+        theirs = theirs.where(accounts.c.owner_account_sid.in_(not_for))
+        ready = ready.where(jobs.c.subject.not_in(theirs))
     taken = [row[0] for row in store.connection.execute(ready)]
     if not taken:
         return []
     found = store.connection.execute(
         update(jobs)
         .where(jobs.c.seq.in_(taken))
-        .values(leased_until=wall + LEASE, attempts=jobs.c.attempts + 1)
+        .values(leased_until=wall + LEASE)
         .returning(
             jobs.c.seq,
             jobs.c.kind,
@@ -62,6 +78,28 @@ def claim(
     )
 
 
+def customers(store: SqlStore, subjects: Sequence[str]) -> dict[str, str]:
+    """Whose each bundle among the subjects is: the account, or the owner of the subaccount."""
+    wanted = select(bundles.c.sid, accounts.c.owner_account_sid).join(accounts, _OWNED)
+    found = store.connection.execute(wanted.where(bundles.c.sid.in_(subjects)))
+    return {sid: owner for sid, owner in found}
+
+
+def give_back(store: SqlStore, seqs: Sequence[int]) -> None:
+    """End the leases of claimed jobs that nobody has begun."""
+    _hold_until(store, 0, seqs)
+
+
+def hold(store: SqlStore, wall: Instant, seqs: Sequence[int]) -> None:
+    """Begin the leases of claimed jobs anew, for a worker that has not come to them yet."""
+    _hold_until(store, wall + LEASE, seqs)
+
+
+def _hold_until(store: SqlStore, end: Instant, seqs: Sequence[int]) -> None:
+    held = jobs.c.seq.in_(seqs) & (jobs.c.state == "waiting")
+    store.connection.execute(update(jobs).where(held).values(leased_until=end))
+
+
 def done(store: SqlStore, seq: int) -> None:
     _settle(store, seq, state="done")
 
@@ -72,8 +110,10 @@ def failed(store: SqlStore, seq: int, error: str) -> None:
 
 
 def again(store: SqlStore, seq: int, due: Instant, error: str) -> None:
-    """Try once more at ``due``."""
-    _settle(store, seq, due=due, leased_until=0, last_error=error[:500])
+    """Try once more at ``due``. This attempt counts now that it has ended: one that its worker's
+    end cut off was none."""
+    counted = jobs.c.attempts + 1
+    _settle(store, seq, due=due, leased_until=0, last_error=error[:500], attempts=counted)
 
 
 def _settle(store: SqlStore, seq: int, **values: Any) -> None:

@@ -14,13 +14,15 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Coroutine
-from typing import Any
+from types import GeneratorType
+from typing import Any, cast
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
+from phonotary.abreast import Steps, alone
 from phonotary.web.heads import Head, Heads
 from phonotary.web.patience import Patience
-from phonotary.web.stir_v1.answers import MAX_BODY, Answer, Door
+from phonotary.web.stir_v1.answers import MAX_BODY, Answer, Door, Given, taken
 from phonotary.web.turns import Turns
 from phonotary.web.written import written
 
@@ -73,7 +75,7 @@ class _Request:
 class _LeanProtocol(HttpToolsProtocol):
     """One connection; :func:`protocol` makes the class that has a door."""
 
-    _door: Callable[..., Answer | Awaitable[Answer]]
+    _door: Callable[..., Given | Steps[Given]]
     _prefixes: tuple[bytes, ...]
     _turns: Turns[_LeanProtocol]
     _heads: Heads
@@ -83,6 +85,8 @@ class _LeanProtocol(HttpToolsProtocol):
         super().__init__(*args, **kwargs)
         self._came = b""
         """What was received in this turn of the loop."""
+        self._steps: Steps[None] | None = None
+        """To the answer of a request that was read in this turn."""
         self._answers = b""
         """What is to be sent at the end of it."""
         self._source = ""
@@ -118,6 +122,7 @@ class _LeanProtocol(HttpToolsProtocol):
     def connection_lost(self, exc: Exception | None) -> None:
         super().connection_lost(exc)
         self._came = self._answers = b""
+        self._steps = None
         self._open = False
         self.pipeline.clear()
         if self._watch is not None:
@@ -141,19 +146,24 @@ class _LeanProtocol(HttpToolsProtocol):
         self.send()
         super().eof_received()
 
-    def read(self) -> None:
-        """Read what was received in this turn."""
+    def read(self) -> Steps[None] | None:
+        """Read what was received in this turn; the steps to the last request's answer, if any are
+        left."""
         data, self._came = self._came, b""
         if not data:
-            return
+            return None
         if self._over:
             self._drop(len(data))
-            return
+            return None
+        found = self._heads.read(data) if self._between else None
+        if found is not None:
+            self._known(*found)
+        else:
+            self._parse(data)
+        return self._steps
+
+    def _parse(self, data: bytes) -> None:
         if self._between:
-            found = self._heads.read(data)
-            if found is not None:
-                self._known(*found)
-                return
             self._first = data
         self._head_size += len(data)
         super().data_received(data)
@@ -175,6 +185,7 @@ class _LeanProtocol(HttpToolsProtocol):
 
     def send(self) -> None:
         """Send what was answered in this turn."""
+        self._settle()
         answers, self._answers = self._answers, b""
         if not answers or self.transport.is_closing():
             return
@@ -300,11 +311,30 @@ class _LeanProtocol(HttpToolsProtocol):
 
     def _ask(self, asked: _Asked, keep: bool) -> None:
         """Ask the door, now or when all that came before is answered."""
+        self._settle()
         if not self._idle:
             self._hold(request := _Request(asked, keep))
             self.pipeline.appendleft((request, self.app))  # type: ignore[arg-type]
             return
-        answer = self._door(*asked)
+        given = self._door(*asked)
+        if isinstance(given, GeneratorType):
+            self._steps = self._stepping(given, asked, keep)
+        else:
+            self._give(cast(Given, given), asked, keep)
+
+    def _stepping(self, steps: Steps[Given], asked: _Asked, keep: bool) -> Steps[None]:
+        answer = yield from steps
+        yield
+        self._steps = None
+        if not self.transport.is_closing():
+            self._give(answer, asked, keep)
+
+    def _settle(self) -> None:
+        """Take the steps that are left now, without the others of this turn."""
+        if self._steps is not None:
+            alone(self._steps)
+
+    def _give(self, answer: Given, asked: _Asked, keep: bool) -> None:
         if not isinstance(answer, tuple):
             self._hold(request := _Request(asked, keep))
             self._run(self._serve(request, answer))
@@ -345,7 +375,7 @@ class _LeanProtocol(HttpToolsProtocol):
     async def _serve(self, request: _Request, begun: Awaitable[Answer] | None) -> None:
         asked = request.asked
         assert asked is not None, "it is served once"
-        answer = self._door(*asked) if begun is None else begun
+        answer = taken(self._door(*asked)) if begun is None else begun
         given = answer if isinstance(answer, tuple) else await answer
         if self.transport.is_closing():
             return

@@ -8,12 +8,13 @@ import logging
 from collections.abc import Awaitable, Callable
 from typing import Protocol
 
+from phonotary.abreast import Steps
 from phonotary.cnam.clients import Client, Clients
 from phonotary.cnam.dips import Answer as Told
 from phonotary.errors import Reason, Refused
 from phonotary.web.cnam import answering, asking
 from phonotary.web.cnam.asking import Asked
-from phonotary.web.stir_v1 import Answer, Door, Headers
+from phonotary.web.stir_v1 import Answer, Door, Given, Headers
 
 PREFIXES = ("/cnam/", "/v2/phone/", "/v3/phone/")
 """The last two for clients whose path is fixed; Twilio has none that begin so."""
@@ -86,7 +87,7 @@ def beside(other: Door, dips_door: Door) -> Door:
 
     def either(
         method: str, target: str, headers: Headers, body: bytes, source: str
-    ) -> Answer | Awaitable[Answer]:
+    ) -> Given | Steps[Given]:
         chosen = dips_door if target.startswith(PREFIXES) else other
         return chosen(method, target, headers, body, source)
 

@@ -5,7 +5,7 @@
 Ms reference point of 3GPP TS 24.229 Annex V, and plain text for dialplans.
 """
 
-from phonotary.web.stir_v1.answers import MAX_BODY, Answer, Door, Headers
+from phonotary.web.stir_v1.answers import MAX_BODY, Answer, Door, Given, Headers, taken
 from phonotary.web.stir_v1.asgi import AsgiApp, asgi
 from phonotary.web.stir_v1.certs import certs_app
 from phonotary.web.stir_v1.doors import (
@@ -27,8 +27,10 @@ __all__ = [
     "Answer",
     "AsgiApp",
     "Door",
+    "Given",
     "Headers",
     "asgi",
     "certs_app",
     "doors",
+    "taken",
 ]

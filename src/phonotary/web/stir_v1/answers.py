@@ -6,8 +6,11 @@ import logging
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from itertools import count
+from types import GeneratorType
+from typing import cast
 
 from phonotary import sids
+from phonotary.abreast import Steps, alone
 from phonotary.errors import Reason, Refused
 from phonotary.shaken.signing import InvalidClaim
 from phonotary.shaken.verdicts import UnusableCall
@@ -17,9 +20,17 @@ Headers = Mapping[bytes, bytes]
 RawHeaders = list[tuple[bytes, bytes]]
 Answer = tuple[int, bytes, RawHeaders]
 """Status, body, headers. Content-Length, Date and Connection are the adapter's."""
-Door = Callable[[str, str, Headers, bytes, str], Answer | Awaitable[Answer]]
+Given = Answer | Awaitable[Answer]
+Door = Callable[[str, str, Headers, bytes, str], Given | Steps[Given]]
 """``door(method, target, headers, body, source)``: the target is a path with its query as sent,
-``source`` the client's address. It never raises, and what it returns at once is no awaitable."""
+``source`` the client's address. It answers at once, or in steps for those that come together, and
+an answer that must be waited for is awaited. Neither raises."""
+
+
+def taken(given: Given | Steps[Given]) -> Given:
+    """What a door gives, with no steps left to take."""
+    return alone(given) if isinstance(given, GeneratorType) else cast(Given, given)
+
 
 MAX_BODY = 16_384
 """Bytes of a body. A request for one call is under 400, and one with five Identity headers under

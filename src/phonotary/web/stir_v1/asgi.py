@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 
-from phonotary.web.stir_v1.answers import MAX_BODY, Door
+from phonotary.web.stir_v1.answers import MAX_BODY, Door, taken
 
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
@@ -22,7 +22,8 @@ def asgi(door: Door) -> AsgiApp:
         if body is None:
             return
         client = scope.get("client")
-        answer = door(scope["method"], _target(scope), headers, body, client[0] if client else "")
+        source = client[0] if client else ""
+        answer = taken(door(scope["method"], _target(scope), headers, body, source))
         status, content, extra = answer if isinstance(answer, tuple) else await answer
         head = scope["method"] == "HEAD"
         await send_answer(send, status, content, extra, head=head)

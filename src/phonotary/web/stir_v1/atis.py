@@ -15,15 +15,19 @@ from phonotary.web.stir_v1.reading import number, read
 MEDIA = b"application/json"
 
 
+# Keys of the Ms dialect, never read here. They are looked for while the body is parsed: to look
+# through it before would cost more than the parsing.
+_Absent = msgspec.Raw | msgspec.UnsetType
+
+
 class _One(msgspec.Struct):
     tn: str
+    uri: _Absent = msgspec.UNSET
 
 
 class _Many(msgspec.Struct):
     tn: tuple[str, ...]
-
-
-_Absent = msgspec.Raw | msgspec.UnsetType
+    uri: _Absent = msgspec.UNSET
 
 
 class _SigningCall(msgspec.Struct):
@@ -32,13 +36,25 @@ class _SigningCall(msgspec.Struct):
     dest: _Many
     iat: int
     origid: str
-    # Keys of the Ms dialect, never read here. They are looked for while the body is parsed: to
-    # look through it before would cost more than the parsing.
     ppt: _Absent = msgspec.UNSET
-    requestId: _Absent = msgspec.UNSET
+    div: _Absent = msgspec.UNSET
+    identityHeader: _Absent = msgspec.UNSET
     identityHeaders: _Absent = msgspec.UNSET
+    requestId: _Absent = msgspec.UNSET
     rcd: _Absent = msgspec.UNSET
     crn: _Absent = msgspec.UNSET
+    rph: _Absent = msgspec.UNSET
+    sph: _Absent = msgspec.UNSET
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether none of those keys is there."""
+        unset = msgspec.UNSET
+        return (
+            self.ppt is self.div is self.requestId is self.rph is self.sph is unset
+            and self.identityHeader is self.identityHeaders is self.rcd is self.crn is unset
+            and self.orig.uri is self.dest.uri is unset
+        )
 
 
 class _Signing(msgspec.Struct):
@@ -88,9 +104,7 @@ def signing(
     """The call that a body asks to sign, and what writes the answer to it; None when a key in it
     is not of this dialect."""
     call = read(_signing, body).signingRequest
-    if not (
-        call.ppt is call.requestId is call.identityHeaders is call.rcd is call.crn is msgspec.UNSET
-    ):
+    if not call.is_plain:
         return None
     asked = CallToSign(
         caller_sid=caller,

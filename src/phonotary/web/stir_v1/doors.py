@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 
+from phonotary.abreast import Steps
 from phonotary.errors import Reason, Refused
 from phonotary.shaken.signing import CallToSign, SignedCall
 from phonotary.shaken.verdicts import Verdict
@@ -16,6 +17,7 @@ from phonotary.web.stir_v1 import atis, ms, reading, text
 from phonotary.web.stir_v1.answers import (
     Answer,
     Door,
+    Given,
     Headers,
     Problem,
     RawHeaders,
@@ -34,11 +36,11 @@ _JSON = (b"content-type", b"application/json")
 _PLAIN = (b"content-type", b"text/plain")
 
 Authenticate = Callable[[Headers], str | None]
-Sign = Callable[[CallToSign], SignedCall]
-VerifyNow = Callable[[CallToVerify, str, str], Verdict | None]
+Sign = Callable[[CallToSign], Steps[SignedCall]]
+VerifyNow = Callable[[CallToVerify, str, str], Steps[Verdict | None]]
 Verify = Callable[[CallToVerify, str, str], Awaitable[Verdict]]
 """The call, by which door it came, and from which address."""
-Route = Callable[[str, str, Headers, bytes, str], Answer | Awaitable[Answer]]
+Route = Callable[[str, str, Headers, bytes, str], Steps[Given]]
 """Method, query, headers, body, source."""
 
 
@@ -65,9 +67,7 @@ def doors(
     if verify_now is not None and verify is not None:
         routes |= {VERIFICATION: one.verification, TEXT_VERIFY: one.text_verify}
 
-    def door(
-        method: str, target: str, headers: Headers, body: bytes, source: str
-    ) -> Answer | Awaitable[Answer]:
+    def door(method: str, target: str, headers: Headers, body: bytes, source: str) -> Steps[Given]:
         route = routes.get(target)
         try:
             if route is None:
@@ -75,8 +75,8 @@ def doors(
                 route = routes.get(path)
                 if route is None:
                     raise Problem("SVC4003")
-                return route(method, query, headers, body, source)
-            return route(method, "", headers, body, source)
+                return (yield from route(method, query, headers, body, source))
+            return (yield from route(method, "", headers, body, source))
         except Exception as fault:
             return _refused(fault, target, headers, body)
 
@@ -100,41 +100,43 @@ class _Doors:
 
     def signing(
         self, method: str, query: str, headers: Headers, body: bytes, source: str
-    ) -> Answer:
+    ) -> Steps[Given]:
         if method != "POST":
             raise Problem("POL4050")
         caller = self._caller(headers)
         reading.fit(headers, body)
         call, write = _to_sign(body, caller, source)
-        signed = self._sign(call)
+        yield
+        signed = yield from self._sign(call)
         return 200, write(signed), _signed_headers(signed, headers, _JSON)
 
     def verification(
         self, method: str, query: str, headers: Headers, body: bytes, source: str
-    ) -> Answer | Awaitable[Answer]:
+    ) -> Steps[Given]:
         if method != "POST":
             raise Problem("POL4050")
         self._caller(headers)
         reading.fit(headers, body)
         dialect = ms if ms.verifies(body) else atis
         call, write = dialect.verification(body)
-        return self._judged(call, write, VERIFICATION, headers, body, source)
+        yield
+        return (yield from self._judged(call, write, VERIFICATION, headers, body, source))
 
     def text_sign(
         self, method: str, query: str, headers: Headers, body: bytes, source: str
-    ) -> Answer:
+    ) -> Steps[Given]:
         text.fit(method, headers, body)
         caller = self._caller(headers)
-        signed = self._sign(text.signing(query, headers, body, caller, source))
+        signed = yield from self._sign(text.signing(query, headers, body, caller, source))
         return 200, text.signed(signed), _signed_headers(signed, headers, _PLAIN)
 
     def text_verify(
         self, method: str, query: str, headers: Headers, body: bytes, source: str
-    ) -> Answer | Awaitable[Answer]:
+    ) -> Steps[Given]:
         text.fit(method, headers, body)
         self._caller(headers)
         call = text.verification(query, headers, body)
-        return self._judged(call, text.verified, TEXT_VERIFY, headers, body, source)
+        return (yield from self._judged(call, text.verified, TEXT_VERIFY, headers, body, source))
 
     def _caller(self, headers: Headers) -> str:
         caller = self._authenticate(headers)
@@ -150,11 +152,11 @@ class _Doors:
         headers: Headers,
         body: bytes,
         source: str,
-    ) -> Answer | Awaitable[Answer]:
+    ) -> Steps[Given]:
         kind, by = (_PLAIN, "text") if path == TEXT_VERIFY else (_JSON, "http")
         now, later = self._verify_now, self._verify
         assert now is not None and later is not None, "only then is there such a route"
-        verdict = now(call, by, source)
+        verdict = yield from now(call, by, source)
         if verdict is not None:
             return 200, write(verdict), _verified_headers(verdict, headers, kind)
 

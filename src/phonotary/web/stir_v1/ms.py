@@ -56,6 +56,9 @@ class _SigningCall(msgspec.Struct):
     """From memory: the call reason of RFC 9795."""
     requestId: str | None = None
     """The vendor's enhancement: given back as it came."""
+    rph: msgspec.Raw | msgspec.UnsetType = msgspec.UNSET
+    """RFC 8443's priority of a call."""
+    sph: msgspec.Raw | msgspec.UnsetType = msgspec.UNSET
 
 
 class _Signing(msgspec.Struct):
@@ -82,7 +85,7 @@ class _Verification(msgspec.Struct):
 _signing = msgspec.json.Decoder(_Signing).decode
 _verification = msgspec.json.Decoder(_Verification).decode
 _encode = msgspec.json.Encoder().encode
-_OWN = re.compile(rb'"(?:ppt|uri|div|identityHeaders?|requestId|rcd|crn)"\s*:')
+_OWN = re.compile(rb'"(?:ppt|uri|div|identityHeaders?|requestId|rcd|crn|rph|sph)"\s*:')
 
 
 def signs(body: bytes) -> bool:
@@ -104,6 +107,10 @@ def signing(
 ) -> tuple[CallToSign, Callable[[SignedCall], bytes]]:
     """The call that a body asks to sign, and what writes the answer to it."""
     call = read(_signing, body).signingRequest
+    for name, given in (("rph", call.rph), ("sph", call.sph)):
+        if given is not msgspec.UNSET:
+            # A call signed without it would be taken for one of no priority.
+            raise Problem("SVC4005", name, "this service signs no priority of a call")
     asked = CallToSign(
         caller_sid=caller,
         orig=_single(call.orig, "orig"),
