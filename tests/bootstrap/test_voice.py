@@ -14,8 +14,10 @@ from phonotary.bootstrap.voice import Voice
 from phonotary.clock import Clock
 from phonotary.config import Settings, Trunk
 from phonotary.errors import Reason, Refused
+from phonotary.shaken.ledger import Call, read
 from phonotary.shaken.signing import CallToSign
-from phonotary.storage import migrate
+from phonotary.shaken.verification import CallToVerify
+from phonotary.storage import ledger_kept, migrate
 from phonotary.storage.database import Database
 from tests.rooms.office import refused
 
@@ -88,3 +90,27 @@ def test_a_sip_port_that_is_taken_is_one_sentence(database: Database) -> None:
 
         with pytest.raises(Refused, match=f"cannot listen for SIP on 127.0.0.1 port {port}: "):
             asyncio.run(started())
+
+
+@pytest.mark.parametrize(
+    ("orig", "written"),
+    [
+        ("+1-415-555-0100", "14155550100"),
+        ("sip:+14155550100@pbx.example;user=phone", "14155550100"),
+        ("sip:Anna@PBX.example:5061", "sip:anna@pbx.example"),
+    ],
+)
+def test_a_verified_call_is_recorded_by_its_number_with_who_asked(
+    database: Database, orig: str, written: str
+) -> None:
+    voice = service(database)
+    voice.ledger.start()
+    call = CallToVerify(orig, ("+1(202)555-0143",), caller_sid=ACCOUNT)
+    assert voice.verification.verify_now(call, "text", "192.0.2.1") is not None
+    voice.ledger.close()
+    with database.reading() as store:
+        asked = {written}, {"12025550143"}, 0, Clock.wall() + 9, 2
+        (row,) = ledger_kept.by_numbers(store.connection, *asked).rows
+    body = read(row.body)
+    assert isinstance(body, Call)
+    assert (body.orig, body.dest, body.account_sid) == (written, ("12025550143",), ACCOUNT)

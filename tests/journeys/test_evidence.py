@@ -13,7 +13,7 @@ import pytest
 from sqlalchemy import text
 from typer.testing import CliRunner
 
-from phonotary.bootstrap.evidence import minute_of
+from phonotary.bootstrap.question import Question, instant_of
 from phonotary.cli import audit
 from phonotary.clock import iso8601
 from phonotary.errors import Reason, Refused
@@ -182,7 +182,12 @@ def test_an_origid_that_is_repeated_is_told_newest_first_and_counted(
     assert found["total"] == 121
     assert [call["at"] for call in found["calls"]] == [iso8601(NOW + 219 - n) for n in range(3)]
     done = run(own_hub, "evidence", "--origid", origid(1), "--out", str(tmp_path / "found.json"))
-    assert "the newest 100 of 121 calls" in done.stderr
+    more = "the newest 100 of 121 calls; --limit 121 gives all, --until 2026-09-21T14:15:20Z older"
+    assert "100 calls in " in done.stderr and more in done.stderr
+    done = run(own_hub, "evidence", "--origid", origid(1), "--until", "2026-09-21T14:15:20Z")
+    assert len(json.loads(done.stdout)["calls"]) == 21 and done.stderr == ""
+    done = run(own_hub, "evidence", "--origid", origid(1), "--limit", "121")
+    assert len(json.loads(done.stdout)["calls"]) == 121
 
 
 def test_a_registration_number_is_hidden_unless_it_is_asked_for(hub: Hub) -> None:
@@ -234,11 +239,48 @@ def test_each_identity_of_a_verified_call_is_taken_apart(own_hub: Hub) -> None:
 
 
 @pytest.mark.parametrize(
-    "question", [{}, {"number": "+14155550100"}, {"origid": "x", "minute": MINUTE}]
+    "question",
+    [
+        {},
+        {"since": 0, "until": NOW},
+        {"number": "+14155550100"},
+        {"dest": "+14155550100", "since": 0},
+        {"number": "+14155550100", "origid": "x", "since": 0, "until": NOW},
+        {"origid": "x", "limit": 0},
+    ],
 )
-def test_a_question_that_is_none_is_refused(hub: Hub, question: dict[str, Any]) -> None:
+def test_a_question_that_is_none_is_refused(question: dict[str, Any]) -> None:
     with refused(Reason.INVALID_PARAMETER):
-        hub.ask(**question)
+        Question(**question)
+
+
+@pytest.mark.parametrize("given", ["2155550123", "+12155550123", "12155550123", "(215) 555-0123"])
+def test_a_number_is_found_as_it_is_given_and_as_it_is_understood(own_hub: Hub, given: str) -> None:
+    recorded(
+        own_hub,
+        signed(20, orig="2155550123", dest=("12125550143",)),
+        signed(21, orig="12155550123", dest=("2125550143",)),
+        # As verified calls were written once.
+        signed(22, orig="+12155550123", dest=("+1-212-555-0143",)),
+    )
+    found = own_hub.ask(number=given, minute=MINUTE)
+    ten = {"2155550123", "(215) 555-0123"}
+    assert [call["at"][-3:] for call in found["calls"]] == ["42Z", "41Z"] + ["40Z"] * (given in ten)
+
+
+def test_calls_are_found_by_whom_they_were_to_and_within_any_time(own_hub: Hub) -> None:
+    recorded(own_hub, *(signed(20 + n, dest=("12125550143",)) for n in range(3)))
+    found = own_hub.ask(dest="+1 212-555-0143", since=NOW + 21, until=NOW + 22)
+    assert [call["at"] for call in found["calls"]] == [iso8601(NOW + 21)]
+    assert found["asked"]["dest"] == "+1 212-555-0143"
+    assert found["asked"]["since"] == iso8601(NOW + 21)
+    assert own_hub.ask(number="+14155550100", dest="12125550143", minute=MINUTE)["total"] == 3
+    with refused(Reason.NOT_FOUND):
+        own_hub.ask(number="+14155550101", dest="12125550143", minute=MINUTE)
+    repeated = own_hub.ask(origid=origid(21), since=NOW + 21, until=NOW + 22)
+    assert repeated["total"] == 1
+    with refused(Reason.NOT_FOUND):
+        own_hub.ask(origid=origid(21), until=NOW + 21)
 
 
 def test_an_origid_that_is_no_uuid_is_told_so_where_no_call_has_it(hub: Hub) -> None:
@@ -261,9 +303,10 @@ def test_the_proof_is_the_rows_hash_and_whether_its_chain_checks(own_hub: Hub) -
 
 
 def test_a_minute_is_read_in_utc() -> None:
-    assert minute_of("1970-01-02T00:01") == minute_of("1970-01-02T00:01Z") == 86_460
+    assert instant_of("1970-01-02T00:01") == instant_of("1970-01-02T00:01Z") == 86_460
+    assert instant_of("1970-01-02T00:01:30Z") == 86_490
     with refused(Reason.INVALID_PARAMETER):
-        minute_of("yesterday")
+        instant_of("yesterday")
 
 
 def _alter(hub: Hub) -> None:
@@ -298,7 +341,27 @@ def test_evidence_goes_into_a_file_that_only_its_owner_reads(hub: Hub, tmp_path:
     assert len(json.loads(out.read_text("utf-8"))["calls"]) == 3
 
 
-@pytest.mark.parametrize("arguments", [(), ("--number", "+14155550100"), ("--minute", "x")])
+def test_a_command_asks_for_a_called_number_from_one_time_to_another(hub: Hub) -> None:
+    asked = ("evidence", "--dest", "+12125551212", "--since", "2026-09-21T14:13:21")
+    done = run(hub, *asked, "--until", "2026-09-21T14:13:22")
+    assert [each["origid"] for each in json.loads(done.stdout)["calls"]] == [origid(1)]
+    done = run(hub, *asked)
+    assert json.loads(done.stdout)["total"] == 3
+    assert run(hub, *asked[:3], "--minute", "2026-09-21T14:14").exit_code == 0
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        (),
+        ("--number", "+14155550100"),
+        ("--minute", "x"),
+        ("--dest", "+14155550100", "--until", "2026-09-21T14:13"),
+        ("--dest", "1", "--minute", "2026-09-21T14:13", "--since", "2026-09-21T14:13"),
+        ("--dest", "1", "--minute", "2026-09-21T14:13", "--until", "2026-09-21T14:13"),
+        ("--origid", "x", "--number", "+14155550100", "--minute", "2026-09-21T14:13"),
+    ],
+)
 def test_a_question_left_open_is_exit_2(hub: Hub, arguments: tuple[str, ...]) -> None:
     assert run(hub, "evidence", *arguments).exit_code == 2
 

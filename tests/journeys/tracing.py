@@ -13,6 +13,7 @@ from typer.testing import CliRunner
 
 from phonotary.access.accounts import Account
 from phonotary.bootstrap.evidence import evidence
+from phonotary.bootstrap.question import Question
 from phonotary.cli import audit
 from phonotary.cli.evidence import evidence as evidence_command
 from phonotary.shaken import attestation
@@ -36,8 +37,13 @@ class Hub:
     product: Bundle
     number: Number
 
-    def ask(self, **question: Any) -> dict[str, Any]:
-        return evidence(self.database, now=NOW + 99, **question)
+    def ask(
+        self, *, minute: int | None = None, unmasked: bool = False, **asked: Any
+    ) -> dict[str, Any]:
+        if minute is not None:
+            asked = {**asked, "since": minute, "until": minute + 60}
+        question = Question(**asked)
+        return evidence(self.database, question, now=NOW + 99, unmasked=unmasked)
 
 
 @contextmanager

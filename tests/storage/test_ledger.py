@@ -152,7 +152,8 @@ def test_a_call_is_found_and_its_identity_is_the_one_sent(
         call = read(row.body)
         assert isinstance(call, Call) and call.frame
         certificate = ledger_kept.certificate(store.connection, call.frame)
-        found = ledger_kept.by_number(store.connection, "14155550100", NOW + 1, NOW + 2, 10).rows
+        asked = {"14155550100"}, (), NOW + 1, NOW + 2, 10
+        found = ledger_kept.by_numbers(store.connection, *asked).rows
     assert certificate is not None and certificate.chain_pem == pem.decode()
     assert certificate.x5u == credential().x5u
     assert identity_of(call, ledger_kept.frame_of(certificate)) == identity(2)
@@ -258,9 +259,32 @@ def test_a_number_is_found_within_its_minute_only(database: Database, started: S
         (81, 200, 10, []),
     ):
         with database.reading() as store:
-            found = ledger_kept.by_number(
-                store.connection, "14155550100", NOW + since, NOW + until, limit
-            ).rows
+            times = NOW + since, NOW + until
+            asked = {"14155550100"}, (), *times, limit
+            found = ledger_kept.by_numbers(store.connection, *asked).rows
+        calls_found = [body for row in found if isinstance(body := read(row.body), Call)]
+        assert [int(call.source) for call in calls_found] == expected
+
+
+def test_a_call_is_found_by_whom_it_was_to_and_by_any_spelling(
+    database: Database, started: Started
+) -> None:
+    numbers = [("14155550100", ("12125550143",)), ("+1-415-555-0100", ("12125550144",))]
+    numbers += [("13125550100", ("12125550144", "12125550143")), ("14155550100", ("1",))]
+    writer = started()
+    for n, (orig, dest) in enumerate(numbers):
+        writer.append(signed(n, orig=orig, dest=dest, source=str(n)))
+    assert writer.flush()
+    for orig, dest, expected in (
+        ({"14155550100", "+1-415-555-0100"}, (), [3, 1, 0]),
+        ({"+1-415-555-0100"}, (), [1]),
+        ((), {"12125550143"}, [2, 0]),
+        ({"14155550100"}, {"12125550143", "1"}, [3, 0]),
+        ({"13125550100"}, {"14155550100"}, []),
+    ):
+        with database.reading() as store:
+            asked = orig, dest, NOW, NOW + 60, 10
+            found = ledger_kept.by_numbers(store.connection, *asked).rows
         calls_found = [body for row in found if isinstance(body := read(row.body), Call)]
         assert [int(call.source) for call in calls_found] == expected
 

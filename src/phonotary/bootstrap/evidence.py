@@ -7,7 +7,6 @@ people's names and numbers, so it is written to whoever asked and to no log.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import UTC, datetime
 from typing import Any
 
 from cryptography import x509
@@ -16,6 +15,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from phonotary import tn
 from phonotary.bootstrap import customers
 from phonotary.bootstrap.proving import issuers_signed, prove
+from phonotary.bootstrap.question import Question
 from phonotary.clock import Instant, iso8601
 from phonotary.errors import Reason, Refused
 from phonotary.shaken import attestation, identity_header, passport
@@ -26,9 +26,6 @@ from phonotary.storage.database import Database
 from phonotary.storage.ledger_table import Certificate
 from phonotary.storage.store import SqlStore
 
-LIMIT = 100
-"""Calls of one bundle, the newest; ``total`` says how many there are."""
-
 _CEILINGS = {
     "level-not-requested": "No level was asked for, so the lowest is given.",
     "requested-lower": "A lower level was asked for than the facts justify.",
@@ -37,34 +34,27 @@ _EXPLANATIONS = {row.name: row.explanation for row in attestation.TABLE} | _CEIL
 
 
 def evidence(
-    database: Database,
-    *,
-    now: Instant,
-    origid: str | None = None,
-    number: str | None = None,
-    minute: Instant | None = None,
-    unmasked: bool = False,
-    limit: int = LIMIT,
+    database: Database, question: Question, *, now: Instant, unmasked: bool = False
 ) -> dict[str, Any]:
-    """JSON values about the calls of an ``origid``, or from a ``number`` within the minute that
-    begins at ``minute``, newest first: an ``origid`` may be repeated by whoever likes to.
+    """JSON values about the calls that are asked for, newest first: an ``origid`` may be repeated
+    by whoever likes to, so there may be many.
 
     Registration numbers show their last four characters unless ``unmasked``. Refused: NOT_FOUND
-    when there is no such call, INVALID_PARAMETER when the question is none.
+    when there is no such call.
     """
     if migrate.current(database) != migrate.HEAD:
         raise Refused(Reason.NOT_FOUND, "That database holds no hub of this version")
 
     def collected(store: SqlStore) -> dict[str, Any]:
-        asked = _asked(store, origid, number, minute, limit)
+        asked = question.found(store)
         if not asked.rows:
-            raise Refused(Reason.NOT_FOUND, f"The ledger holds no such call{_no_uuid(origid)}")
+            because = f"The ledger holds no such call{_no_uuid(question.origid)}"
+            raise Refused(Reason.NOT_FOUND, because)
         return {"total": asked.total, **_Bundle(store, unmasked).of(asked.rows)}
 
     found = database.read(collected)
     proven = prove(database, found)
-    asked = {"origid": origid, "number": number, "minute": iso8601(minute) if minute else None}
-    return {"asked": asked, "made_at": iso8601(now), "proven": proven, **found}
+    return {"asked": question.told(), "made_at": iso8601(now), "proven": proven, **found}
 
 
 def _no_uuid(origid: str | None) -> str:
@@ -72,28 +62,6 @@ def _no_uuid(origid: str | None) -> str:
     if origid is None or UUID.fullmatch(origid):
         return ""
     return f"; {origid} is no UUID, which every origid that is signed here is (RFC 8588)"
-
-
-def minute_of(text: str) -> Instant:
-    """The instant of ``2026-11-20T18:05`` (UTC; a Z after it changes nothing)."""
-    try:
-        at = datetime.strptime(text.removesuffix("Z"), "%Y-%m-%dT%H:%M")
-    except ValueError:
-        because = f"{text} is not a minute; write it as 2026-11-20T18:05, in UTC"
-        raise Refused(Reason.INVALID_PARAMETER, because) from None
-    return int(at.replace(tzinfo=UTC).timestamp())
-
-
-def _asked(
-    store: SqlStore, origid: str | None, number: str | None, minute: Instant | None, limit: int
-) -> ledger_kept.Found:
-    if origid is not None and number is None and minute is None:
-        return ledger_kept.by_origid(store.connection, origid, limit)
-    if origid is None and number is not None and minute is not None:
-        parsed = tn.parse(number)
-        orig = tn.canonical(parsed.e164 if parsed else number)
-        return ledger_kept.by_number(store.connection, orig, minute, minute + 60, limit)
-    raise Refused(Reason.INVALID_PARAMETER, "Ask for an origid, or for a number and a minute")
 
 
 class _Bundle:

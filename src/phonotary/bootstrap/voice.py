@@ -30,6 +30,7 @@ from phonotary.shaken.origids import OrigidPolicy
 from phonotary.shaken.trust import Trust
 from phonotary.shaken.verdicts import Verdict
 from phonotary.shaken.verification import CallToVerify, Rules
+from phonotary.shaken.verification_claims import asked
 from phonotary.sip.answers import Policy, Then
 from phonotary.sip.redirect import Redirect
 from phonotary.sip.server import Server, serve
@@ -225,13 +226,16 @@ class Voice:
 
 
 def _verified(call: CallToVerify, verdict: Verdict, door: str, source: str, now: int) -> Entry:
+    # Canonical, as calls that are signed: a traceback asks for the number, not its spelling.
+    numbers = asked(call.orig, call.dest)
     return Entry(
         kind="verified",
         at=now,
         door=door,
         source=source,
-        orig=call.orig,
-        dest=call.dest,
+        account_sid=call.caller_sid or None,
+        orig=numbers.orig[1],
+        dest=tuple([value for _, value in numbers.dest]),
         origid=verdict.origid,
         level=verdict.attest,
         reason=verdict.reason or "verified",

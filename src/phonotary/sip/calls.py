@@ -99,6 +99,7 @@ class Call(msgspec.Struct, kw_only=True):
             time=self.date,
             identities=self.identities,
             call_id=self._name(),
+            caller_sid=self.trunk.account_sid,
         )
 
     def _name(self) -> str:

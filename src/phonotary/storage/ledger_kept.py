@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from heapq import nlargest
 from typing import Any, NamedTuple
 
 import msgspec
-from sqlalchemy import Connection, and_, func, literal, select, text
+from sqlalchemy import Connection, and_, func, literal, or_, select, text
 
 from phonotary.clock import Instant
 from phonotary.errors import Refused
@@ -66,21 +66,35 @@ def by_origid(
     return _search(connection, and_(*asked), found, same, limit)
 
 
-def by_number(
-    connection: Connection, orig: str, since: Instant, until: Instant, limit: int
+def by_numbers(
+    connection: Connection,
+    orig: Collection[str],
+    dest: Collection[str],
+    since: Instant,
+    until: Instant,
+    limit: int,
 ) -> Found:
-    """Calls from a number (no plus sign) with ``since`` <= time < ``until``."""
-    needle = msgspec.json.encode(orig)[1:-1]
+    """Calls from a number, to one, or both, with ``since`` <= time < ``until``. Each number is
+    given in every spelling that counts; without any, every number does."""
+    wanted = [[msgspec.json.encode(one)[1:-1] for one in each] for each in (orig, dest) if each]
     # A batch spans so little that the index on its end bounds it on both sides.
     near = ledger_batches.c.last_at.between(since, until + SPAN)
-    asked = and_(
-        near, ledger_batches.c.first_at < until, _holds(connection, calls.c.bodies, needle)
-    )
+    somewhere = [or_(*(_holds(connection, calls.c.bodies, one) for one in each)) for each in wanted]
+    asked = and_(near, ledger_batches.c.first_at < until, *somewhere)
+
+    def may_be(_batch: Batch, _n: int, body: bytes) -> bool:
+        return all(any(one in body for one in each) for each in wanted)
 
     def same(call: Call) -> bool:
-        return since <= call.at < until and call.orig.removeprefix("+") == orig
+        from_it = not orig or _is_one_of(call.orig, orig)
+        to_it = not dest or any(_is_one_of(one, dest) for one in call.dest)
+        return since <= call.at < until and from_it and to_it
 
-    return _search(connection, asked, lambda _batch, _n, body: needle in body, same, limit)
+    return _search(connection, asked, may_be, same, limit)
+
+
+def _is_one_of(number: str, spellings: Collection[str]) -> bool:
+    return number in spellings or number.removeprefix("+") in spellings
 
 
 def _holds(connection: Connection, column: Any, needle: bytes) -> Any:
