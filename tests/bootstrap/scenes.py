@@ -37,6 +37,7 @@ class OnDisk:
     spc: str
     accounts: frozenset[str] | None = None
     key: str = ""
+    x5u: str = "https://certs.example/{fingerprint}.pem"
     leaf: Certified = field(init=False)
 
     def __post_init__(self) -> None:
@@ -53,9 +54,8 @@ class OnDisk:
 
     @property
     def files(self) -> ProviderFiles:
-        x5u = "https://certs.example/{fingerprint}.pem"
         key = self.key or str(self.key_file)
-        return ProviderFiles(self.spc, self.chain, key, x5u, self.accounts)
+        return ProviderFiles(self.spc, self.chain, key, self.x5u, self.accounts)
 
     @property
     def fingerprint(self) -> str:
@@ -85,6 +85,7 @@ def credentials(
     time: Time | None = None,
     chains: dict[str, bytes] | None = None,
     owners: dict[str, str] | None = None,
+    **more: Any,
 ) -> Credentials:
     """Accounts are their own top accounts unless ``owners`` says otherwise."""
     known = owners or {}
@@ -94,4 +95,5 @@ def credentials(
         time or Time(),
         {} if chains is None else chains,
         settle=0,
+        **more,
     )

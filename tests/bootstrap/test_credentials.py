@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import time
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from phonotary.bootstrap.credentials import Credentials
 from phonotary.errors import Reason, Refused
-from phonotary.shaken import issuing
+from phonotary.shaken import issuing, paths
 from phonotary.shaken.signing import CredentialOutOfDate
 from tests.bootstrap.scenes import CA, NOW, OnDisk, Time, credentials
 from tests.outbound import softhsm
@@ -44,10 +43,73 @@ def test_a_renewed_pair_is_taken_and_the_old_chain_is_still_served(owl: OnDisk) 
     assert not held.look()
 
 
-def test_an_address_that_no_verifier_takes_is_told_at_the_start(owl: OnDisk) -> None:
-    files = replace(owl.files, x5u="https://certs.example/{serial}.pem")
-    with pytest.raises(Refused, match="is filled in"):
-        Credentials([files], lambda sid: None, lambda: NOW, {})
+@pytest.mark.parametrize(
+    ("x5u", "why"),
+    [
+        ("https://certs.example/{serial}.pem", "is filled in"),
+        ("http://certs.example/{fingerprint}.pem", "it is not an https URI"),
+        ("https://certs.example:9999/chain.pem", "its port"),
+        ("https://certs.example/chain.pem?v=1", "a query"),
+    ],
+)
+def test_an_address_that_no_verifier_takes_is_told_at_the_start(
+    owl: OnDisk, x5u: str, why: str
+) -> None:
+    owl.x5u = x5u
+    with pytest.raises(Refused, match=why):
+        credentials(owl)
+
+
+def test_a_laboratorys_address_is_taken_where_the_setting_names_it(owl: OnDisk) -> None:
+    owl.x5u = "http://127.0.0.1:8080/certs/{fingerprint}.pem"
+    with pytest.raises(Refused, match="https"):
+        credentials(owl)
+    held = credentials(owl, lab=frozenset({"http://127.0.0.1:8080"}))
+    assert held(OWL).x5u == f"http://127.0.0.1:8080/certs/{owl.fingerprint}.pem"
+
+
+def test_a_chain_without_its_issuer_is_taken_neither_at_the_start_nor_later(owl: OnDisk) -> None:
+    held, old = credentials(owl), owl.fingerprint
+    owl.next(public_key=owl.leaf.private_key.public_key())
+    owl.put(owl.chain, owl.leaf.pem)
+    assert not held.look()
+    assert held(OWL).fingerprint == old
+    with pytest.raises(Refused, match="not followed by that of its issuer"):
+        credentials(owl)
+    # Where the issuer is itself an anchor, verifiers hold it.
+    under = credentials(owl, anchors=lambda: paths.anchors([CA.certificate]))
+    assert under(OWL).fingerprint == owl.fingerprint
+
+
+def test_a_new_key_needs_a_new_address_while_the_old_certificate_is_valid(
+    owl: OnDisk, capsys: pytest.CaptureFixture[str]
+) -> None:
+    owl.x5u = "https://certs.example/chain.pem"
+    time = Time()
+    held, old = credentials(owl, time=time), owl.fingerprint
+    owl.certified()
+    for _ in range(2):
+        assert not held.look()
+    assert held(OWL).fingerprint == old
+    said = capsys.readouterr().err
+    assert said.count("verifiers keep the old certificate for a day") == 1
+    assert "write {fingerprint} into the x5u" in said
+    # Once the old one has run out it has no calls that could be lost.
+    time.now = held(OWL).not_after
+    owl.certified(time.now)
+    assert held.look()
+    assert held(OWL).fingerprint == owl.fingerprint
+
+
+def test_the_same_key_is_renewed_at_an_unchanged_address(owl: OnDisk) -> None:
+    owl.x5u = "https://certs.example/chain.pem"
+    held = credentials(owl)
+    for _ in range(2):
+        owl.certified(public_key=owl.leaf.certificate.public_key())
+        assert held.look()
+        assert held(OWL).fingerprint == owl.fingerprint
+    owl.certified()
+    assert not held.look()
 
 
 def test_half_of_a_new_pair_is_not_taken_until_its_other_half_is_there(owl: OnDisk) -> None:

@@ -124,6 +124,9 @@ def test_a_key_in_an_hsm_is_certified_and_stays_there(provider: Provider, tmp_pa
         renewed = provider.asked("renew", "--force", "--account-key", account)
         assert renewed.exit_code == 0, renewed.output
         assert provider.asked("renew", "--new-key").exit_code == 2
+        away = signed(Path(token.uri(token="elsewhere")), provider.chain)
+        assert isinstance(away.exception, Refused)
+        assert "knows no token elsewhere" in away.exception.because
     leaf = x509.load_pem_x509_certificates(provider.chain.read_bytes())[0]
     assert leaf.public_key() == made.public_key()
     assert softhsm.PIN not in told.output + renewed.output

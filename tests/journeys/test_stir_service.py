@@ -182,15 +182,15 @@ def scene(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
             '[[trunk]]\nnetworks = ["127.0.0.0/8"]\n'
             f'account_sid = "{elk.auth[0]}"\nrole = "authenticate"\n'
         )
-        signing.configure(owls.table(owl) + elks.table(elk) + trunk)
+        lab_at = f'stir_lab = "{ready["http"]} {signing.http}"\n'
+        signing.configure(lab_at + owls.table(owl) + elks.table(elk) + trunk)
         verifier = verifying.account("Verifier")
         root, issuer, crl = (directory / name for name in ("root.pem", "pa.pem", "crl"))
         root.write_bytes(got(f"{ready['http']}/certs/root.pem"))
         issuer.write_bytes(got(f"{ready['http']}/lab/sti-pa/download/v1/certificate"))
         verifying.configure(
             f'workers = 2\nstir_anchors = "{root}"\nstir_crl = "{crl}"\n'
-            f'stir_crl_issuer = "{issuer}"\nstir_crl_required = true\n'
-            f'stir_lab = "{ready["http"]} {signing.http}"\n'
+            f'stir_crl_issuer = "{issuer}"\nstir_crl_required = true\n{lab_at}'
         )
         auth = ready["account_sid"], ready["auth_token"]
         found = Scene(
@@ -328,7 +328,8 @@ def test_of_two_workers_both_answer_and_neither_is_left_alone(scene: Scene, tmp_
     caller = service.account("Pair")
     trunk = f'[[trunk]]\nnetworks = ["127.0.0.1/32"]\naccount_sid = "{caller.auth[0]}"\n'
     trunk += 'role = "authenticate"\n'
-    service.configure(f"workers = 2\n{scene.elks.table(caller)}{trunk}")
+    lab_at = f'stir_lab = "{scene.signing.http}"\n'
+    service.configure(f"workers = 2\n{lab_at}{scene.elks.table(caller)}{trunk}")
     with service.running() as process:
         children = Path(f"/proc/{process.pid}/task/{process.pid}/children")
         wait_until(lambda: len(children.read_text().split()) == 2)
@@ -362,7 +363,7 @@ def test_a_wrong_file_is_one_sentence(tmp_path: Path, workers: int) -> None:
         f'chain = "{service.file}"\nkey = "{service.file}"\nx5u = "https://owl.example/c.pem"\n'
     )
     done = phonotary("serve", "--config-file", str(service.file))
-    assert done.returncode == 1
+    assert done.returncode == 2
     # Of two workers the second may be told to stop before it has read the file.
     said = done.stderr.splitlines()
     assert 1 <= len(said) <= workers, done.stderr

@@ -19,6 +19,7 @@ from cryptography.hazmat.primitives.serialization import (
     PrivateFormat,
 )
 
+from phonotary.errors import Reason
 from phonotary.outbound import hsm, keys
 from phonotary.outbound.hsm import KeyUnusable
 from phonotary.outbound.keys import key_from
@@ -94,7 +95,7 @@ def test_an_hsm_that_stays_away_is_told(
     assert isinstance(key, hsm.HsmKey)
     opened = 0
 
-    def gone(reference: hsm.HsmReference) -> pkcs11.Session:
+    def gone(reference: hsm.HsmReference, pin: str) -> pkcs11.Session:
         nonlocal opened
         opened += 1
         raise pkcs11.DeviceRemoved
@@ -105,6 +106,79 @@ def test_an_hsm_that_stays_away_is_told(
     with pytest.raises(KeyUnusable, match="does not answer: DeviceRemoved"):
         key.sign(b"a call", ES256)
     assert opened == 1
+
+
+class Failing:
+    """A key's handle in a session that is of no use any more."""
+
+    def __init__(self, fault: type[Exception]) -> None:
+        self.fault = fault
+        self.asked = 0
+
+    def sign(self, data: bytes, mechanism: pkcs11.Mechanism) -> bytes:
+        self.asked += 1
+        raise self.fault
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        pkcs11.GeneralError,
+        pkcs11.FunctionFailed,
+        pkcs11.DeviceMemory,
+        pkcs11.DeviceError,
+        pkcs11.OperationActive,
+        pkcs11.OperationNotInitialized,
+        pkcs11.SessionHandleInvalid,
+        pkcs11.PKCS11Error,
+    ],
+)
+def test_after_any_word_for_a_session_that_fails_another_signs(
+    token: softhsm.Token, fault: type[Exception]
+) -> None:
+    key = key_from(token.uri())
+    assert isinstance(key, hsm.HsmKey)
+    key._key = failing = Failing(fault)
+    for _ in range(3):
+        KEY.public_key().verify(key.sign(b"a call", ES256), b"a call", ES256)
+    assert failing.asked == 1
+
+
+def test_what_another_session_would_meet_again_is_told_at_once(
+    token: softhsm.Token, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    key = key_from(token.uri())
+    assert isinstance(key, hsm.HsmKey)
+    key._key = Failing(pkcs11.MechanismInvalid)
+    monkeypatch.setattr(hsm, "_session", lambda *_: pytest.fail("another session was opened"))
+    with pytest.raises(KeyUnusable, match="MechanismInvalid") as refused:
+        key.sign(b"a call", ES256)
+    assert refused.value.reason is Reason.UNAVAILABLE
+
+
+def test_a_pin_that_was_refused_is_not_tried_again_until_its_file_holds_another(
+    token: softhsm.Token, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    key = key_from(token.uri())
+    assert isinstance(key, hsm.HsmKey)
+    tried, real = 0, hsm._session
+
+    def counted(reference: hsm.HsmReference, pin: str) -> pkcs11.Session:
+        nonlocal tried
+        tried += 1
+        return real(reference, pin)
+
+    monkeypatch.setattr(hsm, "_session", counted)
+    # The token was restarted and its PIN changed: nobody is logged in any more.
+    pkcs11.lib(softhsm.MODULE).reinitialize()
+    pin = token.directory / "pin"
+    pin.write_text("1234567\n")
+    for _ in range(5):
+        with pytest.raises(KeyUnusable, match="PIN is not that of the token stir"):
+            key.sign(b"a call", ES256)
+    assert tried == 1
+    pin.write_text(f"{softhsm.PIN}\n")
+    KEY.public_key().verify(key.sign(b"a call", ES256), b"a call", ES256)
 
 
 def test_many_threads_sign_with_one_key(token: softhsm.Token) -> None:

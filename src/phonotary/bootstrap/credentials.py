@@ -7,10 +7,12 @@ only then put in the old one's place. What cannot be read leaves everything as i
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, MutableMapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from phonotary import clock, report
+from phonotary.bootstrap.far_keys import FarKey
 from phonotary.bootstrap.files import Followed, pem
 from phonotary.clock import Instant
 from phonotary.config import ProviderFiles
@@ -19,6 +21,7 @@ from phonotary.outbound import keys
 from phonotary.shaken import certificates, lint
 from phonotary.shaken.certificates import SigningCredential
 from phonotary.shaken.laboratory import terms
+from phonotary.shaken.paths import Anchors
 from phonotary.shaken.providers import Provider, Providers
 from phonotary.shaken.signing import CredentialOutOfDate
 
@@ -53,14 +56,22 @@ class Credentials:
         now: Callable[[], Instant],
         chains: MutableMapping[str, bytes],
         settle: float = SETTLE,
+        *,
+        lab: frozenset[str] = frozenset(),
+        anchors: Callable[[], Anchors | None] = lambda: None,
     ) -> None:
         """``chains`` is the certificate repository's: a chain stays in it when its successor
         signs, for calls signed with it are still under way; and it is in it ``settle`` seconds
-        before it signs, for every worker looks for itself. Raises Refused where a file is not
-        what it should be."""
+        before it signs, for every worker looks for itself. ``lab`` and ``anchors`` are what this
+        hub's own verifier goes by. Raises Refused where a file is not what it should be, or
+        verifiers would not take what is signed with it."""
         self._owner_of = OwnerOf(owner_of)
         self._now = now
-        self._pairs = tuple(_Pair(each, now, chains, settle) for each in providers)
+
+        def check(chain: bytes, x5u: str) -> None:
+            certificates.check_served(chain, x5u, now(), anchors=anchors(), lab=lab)
+
+        self._pairs = tuple(_Pair(each, now, chains, settle, check) for each in providers)
         self._providers = self._together()
 
     def __call__(self, account_sid: str) -> SigningCredential:
@@ -106,9 +117,11 @@ class _Pair:
         now: Callable[[], Instant],
         chains: MutableMapping[str, bytes],
         settle: float,
+        check: Callable[[bytes, str], None],
     ) -> None:
         self._settle = settle
-        self._next: tuple[float, SigningCredential] | None = None
+        self._check = check
+        self._next: tuple[float, SigningCredential, bytes] | None = None
         self.files = files
         self._now = now
         self._chains = chains
@@ -117,14 +130,15 @@ class _Pair:
         self._followed = Followed(paths, f"the certificate and key of {files.name}")
         credential, chain = self._read()
         self._publish(credential, chain)
-        self.credential = credential
+        self.credential, self._chain = credential, chain
 
     def look(self) -> bool:
         """Whether another credential signs from now on."""
         self._followed.look(self._renew)
         if self._next is None or clock.monotonic() < self._next[0]:
             return False
-        self.credential, self._next = self._next[1], None
+        _, self.credential, self._chain = self._next
+        self._next = None
         return True
 
     def _renew(self) -> None:
@@ -135,13 +149,31 @@ class _Pair:
                 Reason.INVALID_PARAMETER,
                 f"the certificate in {self.files.chain} is not valid now, and the one in use is",
             )
+        if _valid(self.credential, now) and credential.x5u == self.credential.x5u:
+            self._check_key(chain)
         self._publish(credential, chain)
-        self._next = clock.monotonic() + self._settle, credential
+        self._next = clock.monotonic() + self._settle, credential, chain
+
+    def _check_key(self, chain: bytes) -> None:
+        """Verifiers keep a certificate for a day and more under its address, and would hold every
+        call of the new key to the old one."""
+        if not certificates.same_key(chain, self._chain):
+            raise Refused(
+                Reason.INVALID_PARAMETER,
+                f"the key is new and the x5u {self.credential.x5u} is not, and verifiers keep the "
+                "old certificate for a day; write {fingerprint} into the x5u, or renew with the "
+                "old key",
+            )
 
     def _read(self) -> tuple[SigningCredential, bytes]:
         chain = pem(self.files.chain)
         x5u = certificates.address(self.files.x5u, certificates.fingerprint(chain))
-        return certificates.load_credential(chain, keys.key_from(self.files.key), x5u), chain
+        self._check(chain, x5u)
+        # The key itself shows that it is the certificate's: what it raises is the operator's.
+        found = certificates.load_credential(chain, keys.key_from(self.files.key), x5u)
+        if keys.in_hsm(self.files.key):
+            found = replace(found, key=FarKey(found.key, self.files.name))
+        return found, chain
 
     def _publish(self, credential: SigningCredential, chain: bytes) -> None:
         for finding in lint.lint(chain, self._now()):

@@ -18,7 +18,7 @@ from phonotary.bootstrap.trusting import TrustFiles
 from phonotary.bootstrap.verifying import VerificationService
 from phonotary.clock import Clock
 from phonotary.cnam.dips import Status
-from phonotary.config import Settings
+from phonotary.config import Settings, Stir
 from phonotary.config import Trunk as TrunkSettings
 from phonotary.errors import Reason, Refused
 from phonotary.outbound.fetch import Fetcher
@@ -27,6 +27,7 @@ from phonotary.shaken.certificates import SigningCredential
 from phonotary.shaken.laboratory.policy_administrator import Member
 from phonotary.shaken.ledger import Entry
 from phonotary.shaken.origids import OrigidPolicy
+from phonotary.shaken.replays import Replays
 from phonotary.shaken.trust import Trust
 from phonotary.shaken.verdicts import Verdict
 from phonotary.shaken.verification import CallToVerify, Rules
@@ -82,9 +83,17 @@ class Voice:
             credential_of = self.rehearsal
             trust = self.rehearsal.laboratory.trust(wall())
         else:
-            credentials = Credentials(stir.providers, self._owner_of, wall, self.chains)
-            self._files = credentials, TrustFiles(stir, wall)
-            credential_of, trust = credentials, self._files[1].trust
+            trust_files = TrustFiles(stir, wall)
+            credentials = Credentials(
+                stir.providers,
+                self._owner_of,
+                wall,
+                self.chains,
+                lab=stir.lab,
+                anchors=lambda: trust_files.trust.links,
+            )
+            self._files = credentials, trust_files
+            credential_of, trust = credentials, trust_files.trust
         self.standings = Standings(database, clock.now, stir.directory)
         self.ledger = LedgerWriter(
             database.url,
@@ -104,10 +113,12 @@ class Voice:
         )
         lab = stir.lab | ({origin} if settings.sandbox else set())
         self._fetcher = Fetcher(lab=lab)
+        rules = _rules(stir, lab)
         self.verification = VerificationService(
             Repository(self._fetcher, trust, wall),
             wall,
-            Rules(lab=lab),
+            rules,
+            _replays(stir, rules),
             remember=self._remember,
         )
         self._trust = trust
@@ -146,7 +157,7 @@ class Voice:
             return await serve(settings.host, port, redirect, shared=settings.workers > 1)
         except OSError as error:
             raise Refused(
-                Reason.UNAVAILABLE,
+                Reason.INVALID_PARAMETER,
                 f"cannot listen for SIP on {settings.host} port {port}: {error.strerror}",
             ) from error
 
@@ -223,6 +234,28 @@ class Voice:
 
     def _remember(self, call: CallToVerify, verdict: Verdict, door: str, source: str) -> None:
         self.ledger.append(_verified(call, verdict, door, source, self._clock.wall()))
+
+
+def _rules(stir: Stir, lab: frozenset[str]) -> Rules:
+    return Rules(
+        lab=lab,
+        diverted_freshness=stir.diverted_freshness,
+        max_diversions=stir.max_diversions,
+        max_targets=stir.max_targets,
+        replays=stir.replays,
+        allow_base=stir.allow_base,
+        delegate_shaken=stir.delegate_shaken,
+    )
+
+
+def _replays(stir: Stir, rules: Rules) -> Replays:
+    def full() -> None:
+        _log().warning(
+            "the memory of used PASSporTs is full, and a replay may pass: raise stir_replay_memory",
+            room=stir.replay_memory,
+        )
+
+    return Replays(rules.freshness, stir.replay_memory, rules.diverted_freshness, full)
 
 
 def _verified(call: CallToVerify, verdict: Verdict, door: str, source: str, now: int) -> Entry:

@@ -30,10 +30,14 @@ _QUERY = ("module-path", "pin-source")
 
 
 class KeyUnusable(Refused):
-    """The reference leads to no private key on P-256. Nothing secret is in the sentence."""
+    """The reference leads to no private key on P-256, or the key does not sign now.
+
+    Nothing secret is in the sentence, but it names the token, for it is the operator's: whoever
+    asked for a signature has made no mistake, and is told no more than that.
+    """
 
     def __init__(self, because: str) -> None:
-        super().__init__(Reason.INVALID_PARAMETER, because)
+        super().__init__(Reason.UNAVAILABLE, because)
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,13 +76,14 @@ def parse(uri: str) -> HsmReference:
 
 class HsmKey(ec.EllipticCurvePrivateKey):
     """A P-256 key in an HSM. One session, one signature at a time: a token's sessions share its
-    log-in, and the HSM is what bounds the rate. A lost session is opened again once."""
+    log-in, and the HSM is what bounds the rate. A session that fails is opened again once."""
 
     def __init__(self, reference: HsmReference) -> None:
         self._reference = reference
         self._lock = threading.Lock()
         self._session: pkcs11.Session | None = None
         self._key: Any = None
+        self._wrong_pin: str | None = None
         with self._lock, _told(reference.token):
             self._public = self._open()
 
@@ -86,12 +91,7 @@ class HsmKey(ec.EllipticCurvePrivateKey):
         """DER of the signature. Raises KeyUnusable when the HSM does not sign."""
         digest = _digest(bytes(data), signature_algorithm)
         with self._lock, _told(self._reference.token):
-            try:
-                raw = self._raw(digest)
-            except _lost():
-                self._close()
-                self._open()
-                raw = self._raw(digest)
+            raw = self._raw(digest)
         r, s = raw[:_OCTETS], raw[_OCTETS:]
         return utils.encode_dss_signature(int.from_bytes(r), int.from_bytes(s))
 
@@ -127,20 +127,46 @@ class HsmKey(ec.EllipticCurvePrivateKey):
             self._close()
 
     def _raw(self, digest: bytes) -> bytes:
-        """r and s, 32 octets each (PKCS #11, CKM_ECDSA)."""
+        """r and s, 32 octets each (PKCS #11, CKM_ECDSA). HSMs have many words for a session that is
+        of no use any more, so after any fault but a lasting one another is opened, once; what fails
+        in that one as well is not kept for the next signature."""
         import pkcs11
 
-        if self._key is None:
-            self._open()
+        if self._key is not None:
+            try:
+                return self._signed(digest)
+            except pkcs11.PKCS11Error as fault:
+                self._close()
+                if isinstance(fault, _lasting()):
+                    raise
+        self._open()
+        try:
+            return self._signed(digest)
+        except pkcs11.PKCS11Error:
+            self._close()
+            raise
+
+    def _signed(self, digest: bytes) -> bytes:
+        import pkcs11
+
         raw = bytes(self._key.sign(digest, mechanism=pkcs11.Mechanism.ECDSA))
         if len(raw) != 2 * _OCTETS:
             raise KeyUnusable("The HSM's signature is not one of P-256.")
         return raw
 
     def _open(self) -> ec.EllipticCurvePublicKey:
+        """A PIN that was refused is not tried again until its file holds another: a token counts,
+        and locks itself after a few."""
         import pkcs11
 
-        session = _session(self._reference)
+        pin = _pin(self._reference.pin_file)
+        if pin == self._wrong_pin:
+            raise KeyUnusable(f"The PIN is not that of the token {self._reference.token}.")
+        try:
+            session = _session(self._reference, pin)
+        except _pin_refused():
+            self._wrong_pin = pin
+            raise
         try:
             key = _only(session, self._reference, pkcs11.ObjectClass.PRIVATE_KEY)
             public = _public(_only(session, self._reference, pkcs11.ObjectClass.PUBLIC_KEY))
@@ -177,7 +203,7 @@ def _digest(data: bytes, algorithm: ec.EllipticCurveSignatureAlgorithm) -> bytes
     return digest.finalize()
 
 
-def _session(reference: HsmReference) -> pkcs11.Session:
+def _session(reference: HsmReference, pin: str) -> pkcs11.Session:
     """An open session, logged in. The log-in is the whole program's, so a second session finds it
     done."""
     import pkcs11
@@ -187,7 +213,7 @@ def _session(reference: HsmReference) -> pkcs11.Session:
         chosen["token_serial"] = reference.serial.encode()
     token = pkcs11.lib(reference.module).get_token(**chosen)
     try:
-        return token.open(user_pin=_pin(reference.pin_file))
+        return token.open(user_pin=pin)
     except pkcs11.UserAlreadyLoggedIn:
         return token.open()
 
@@ -229,19 +255,26 @@ def _public(key: Any) -> ec.EllipticCurvePublicKey:
         raise KeyUnusable("The HSM's key is not on P-256, which ES256 needs.") from fault
 
 
-def _lost() -> tuple[type[Exception], ...]:
-    """How a token says that session, log-in or handles are gone."""
+def _pin_refused() -> tuple[type[Exception], ...]:
+    """How a token says that the PIN is wrong."""
+    import pkcs11
+
+    return pkcs11.PinIncorrect, pkcs11.PinInvalid, pkcs11.PinLenRange
+
+
+def _lasting() -> tuple[type[Exception], ...]:
+    """What another session would meet again: it is about the PIN, the key or the mechanism."""
     import pkcs11
 
     return (
-        pkcs11.SessionHandleInvalid,
-        pkcs11.SessionClosed,
-        pkcs11.UserNotLoggedIn,
-        pkcs11.KeyHandleInvalid,
-        pkcs11.ObjectHandleInvalid,
-        pkcs11.DeviceRemoved,
-        pkcs11.TokenNotPresent,
-        pkcs11.DeviceError,
+        *_pin_refused(),
+        pkcs11.PinLocked,
+        pkcs11.PinExpired,
+        pkcs11.UserPinNotInitialized,
+        pkcs11.KeySizeRange,
+        pkcs11.KeyTypeInconsistent,
+        pkcs11.MechanismInvalid,
+        pkcs11.MechanismParamInvalid,
     )
 
 
@@ -256,7 +289,7 @@ def _told(token: str) -> Iterator[None]:
         ) from fault
     try:
         yield
-    except (pkcs11.PinIncorrect, pkcs11.PinInvalid, pkcs11.PinLenRange) as fault:
+    except _pin_refused() as fault:
         raise KeyUnusable(f"The PIN is not that of the token {token}.") from fault
     except pkcs11.PinLocked as fault:
         raise KeyUnusable(f"The PIN of the token {token} is locked; unlock it first.") from fault

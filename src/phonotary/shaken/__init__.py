@@ -15,6 +15,24 @@ It is a library as well. What is named here is public and typed; the modules hol
 ... )
 >>> header = shaken.emit(shaken.sign(claims, credential.key, x5u), x5u)
 
+There the level is the caller's own word. What it should be follows from what is known of the number
+and of who calls, each fact False unless it was established:
+
+>>> known = shaken.Standing(
+...     account_sid="AC1", account_known=True, account_vouched=True,
+...     number_ours=True, number_right_valid=True,
+...     profile_sid="BU1", profile_vouching=True, number_on_profile=True,
+...     product_sid="BU2", product_vouching=True, product_linked=True, number_on_product=False,
+...     display=shaken.ShownAs("Owl Telecom"),
+... )
+>>> asked = shaken.signing_request(
+...     caller_sid="AC1", orig="+14155550100", dest=["+12025550143"], iat=now, attest="A"
+... )
+>>> origid = "de305d54-75b4-431b-adb2-eb6b9e546014"
+>>> signed = shaken.sign_call(asked, known, credential, now, origid)
+>>> str(signed.level), signed.reason
+('B', 'number-not-on-product')
+
 Whoever is called reads the header, fetches what ``urls`` names, and concludes:
 
 >>> call = shaken.CallToVerify("+1-415-555-0100", ("+12025550143",), now, (header,))
@@ -30,6 +48,7 @@ Whoever is called reads the header, fetches what ``urls`` names, and concludes:
 
 from phonotary.shaken.attestation import Decision, Level, decide
 from phonotary.shaken.certificates import (
+    Issued,
     SigningCredential,
     load_credential,
     sandbox_certificates,
@@ -39,6 +58,7 @@ from phonotary.shaken.constraints import ClaimConstraints
 from phonotary.shaken.div import Chain, div_claims, links
 from phonotary.shaken.identity_header import IdentityHeader, emit, parse, split
 from phonotary.shaken.passport import (
+    Finding,
     Identity,
     Passport,
     SignatureMismatch,
@@ -56,27 +76,36 @@ from phonotary.shaken.passport import (
     verify,
 )
 from phonotary.shaken.paths import load_pem
-from phonotary.shaken.ports import Standing, StandingOf
+from phonotary.shaken.ports import ShownAs, Standing, StandingOf
 from phonotary.shaken.rcd import Display, integrity, rcd_claims
 from phonotary.shaken.replays import Replays
 from phonotary.shaken.revocations import Revocations, read_crl
-from phonotary.shaken.signing import CallToSign, InvalidClaim, SignedCall, sign_call
+from phonotary.shaken.signing import (
+    CredentialOutOfDate,
+    InvalidClaim,
+    SignedCall,
+    SigningRequest,
+    sign_call,
+    signing_request,
+)
 from phonotary.shaken.tn_auth_list import One, Range, Spc
 from phonotary.shaken.trust import Trust, trust_list
-from phonotary.shaken.verdicts import Unobtainable, Verdict
+from phonotary.shaken.verdicts import Unobtainable, Verdict, Verstat
 from phonotary.shaken.verification import CallToVerify, Pending, Rules, begin, conclude
 
 __all__ = [
-    "CallToSign",
     "CallToVerify",
     "Chain",
     "ClaimConstraints",
+    "CredentialOutOfDate",
     "Decision",
     "Defect",
     "Display",
+    "Finding",
     "Identity",
     "IdentityHeader",
     "InvalidClaim",
+    "Issued",
     "Level",
     "One",
     "Passport",
@@ -85,10 +114,12 @@ __all__ = [
     "Replays",
     "Revocations",
     "Rules",
+    "ShownAs",
     "SignatureMismatch",
     "SignedCall",
     "SigningCredential",
     "SigningKey",
+    "SigningRequest",
     "Spc",
     "Standing",
     "StandingOf",
@@ -97,6 +128,7 @@ __all__ = [
     "Untrusted",
     "ValidChain",
     "Verdict",
+    "Verstat",
     "base_payload",
     "begin",
     "check",
@@ -122,6 +154,7 @@ __all__ = [
     "shaken_payload",
     "sign",
     "sign_call",
+    "signing_request",
     "split",
     "trust_list",
     "validate",

@@ -18,7 +18,7 @@ from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
 from phonotary.clock import Instant
 from phonotary.errors import Reason, Refused
-from phonotary.shaken import issuing, paths, tn_auth_list
+from phonotary.shaken import credential_url, issuing, paths, tn_auth_list
 from phonotary.shaken.passport import SigningKey
 
 # Signed once when a credential is loaded; no PASSporT begins like it.
@@ -96,6 +96,40 @@ def address(x5u: str, print_: str) -> str:
         because = f"The x5u {x5u} holds a brace; only {{fingerprint}} is filled in."
         raise Refused(Reason.INVALID_PARAMETER, because)
     return filled
+
+
+def check_served(
+    chain_pem: bytes,
+    x5u: str,
+    now: Instant,
+    *,
+    anchors: paths.Anchors | None = None,
+    lab: frozenset[str] = frozenset(),
+) -> None:
+    """Whether a verifier that fetches this chain from there will believe it, as far as the signer
+    can tell. Raises Refused (INVALID_PARAMETER) with what stands in its way.
+
+    The address must be one that verifiers fetch from (:mod:`credential_url`, which says what
+    ``lab`` is). The leaf must be followed by its issuer's certificate: verifiers hold roots and no
+    more, so it may be left out only where ``anchors`` have it.
+    """
+    try:
+        credential_url.where(x5u, lab=lab)
+    except Refused as refused:
+        raise Refused(
+            refused.reason, f"No verifier takes the x5u {x5u}. {refused.because}"
+        ) from None
+    leaf, *above = [paths.read(one) for one in paths.load_pem(chain_pem)[:2]]
+    anchor = anchors.above(leaf, now) if anchors else None
+    if not any(paths.issued(leaf, one) for one in (anchor, *above) if one is not None):
+        raise _refused(
+            "it is not followed by that of its issuer, which no verifier has; put it into the file"
+        )
+
+
+def same_key(chain_pem: bytes, other_pem: bytes) -> bool:
+    """Whether two chains are for one and the same private key. Raises Refused."""
+    return _leaf(chain_pem).public_key() == _leaf(other_pem).public_key()
 
 
 def load_credential(chain_pem: bytes, key: bytes | SigningKey, x5u: str) -> SigningCredential:

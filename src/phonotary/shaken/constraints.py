@@ -9,10 +9,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
+import msgspec
 from cryptography import x509
 
 from phonotary.errors import Reason, Refused
 from phonotary.shaken import der
+from phonotary.shaken.passport import canonical
 
 OID = x509.ObjectIdentifier("1.3.6.1.5.5.7.1.27")
 """RFC 8226 section 8."""
@@ -127,8 +129,31 @@ def decode(encoded: bytes, *, enhanced: bool) -> ClaimConstraints:
 
 
 def _permitted(value: object, values: tuple[str, ...]) -> bool:
-    """Permitted values are text; a claim that is no text is compared as JSON never is, so not."""
-    return isinstance(value, str) and value in values
+    """Permitted values are text (RFC 8226 section 8). A claim that is no text, as ``rcdi`` is, is
+    compared with what such a text says as JSON, in the canonical form of RFC 8225 section 9 [M]:
+    RFC 9795, which pins ``rcdi`` so, was not at hand."""
+    if isinstance(value, str):
+        return value in values
+    said = _canonical(value)
+    return said is not None and any(_canonical(_json(one)) == said for one in values)
+
+
+_NO_JSON = object()
+
+
+def _json(text: str) -> object:
+    try:
+        return msgspec.json.decode(text)
+    except (ValueError, RecursionError):
+        return _NO_JSON
+
+
+def _canonical(value: object) -> bytes | None:
+    """None for what cannot be written, or is nested deeper than anybody writes."""
+    try:
+        return canonical(value)
+    except (TypeError, ValueError, RecursionError):
+        return None
 
 
 def _names(claims: Iterable[str]) -> bytes:

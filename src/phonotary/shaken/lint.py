@@ -131,7 +131,7 @@ def lint(chain_pem: bytes, now: Instant, *, crl_url: str | None = None) -> tuple
             for rule in RULES
             if seen.role in rule.roles and not _holds(rule, seen)
         )
-    return (*found, *_order(looked))
+    return (*found, *_order(looked), *_alone(looked))
 
 
 def _look(
@@ -185,6 +185,15 @@ def _order(looked: list[_Seen | paths.Untrusted]) -> list[Finding]:
         and isinstance(parent, _Seen)
         and child.certificate.issuer != parent.certificate.subject
     ]
+
+
+def _alone(looked: list[_Seen | paths.Untrusted]) -> list[Finding]:
+    """A warning only: whom verifiers hold as a root is in no chain."""
+    sentence = "The leaf is followed by its issuer, unless that is a root that verifiers hold."
+    match looked:
+        case [_Seen(role=Role.LEAF | Role.DELEGATE)]:
+            return [Finding("chain_alone", Severity.WARNING, "RFC 9060 5", sentence, 0)]
+    return []
 
 
 def _valid(seen: _Seen) -> bool:

@@ -224,6 +224,15 @@ def anchors(certificates: Iterable[x509.Certificate]) -> Anchors:
     return Anchors(tuple(read(one) for one in certificates))
 
 
+def issued(child: Link, parent: Link) -> bool:
+    """Whether the one certificate was signed by the other: the name and the signature agree."""
+    try:
+        child.certificate.verify_directly_issued_by(parent.certificate)
+    except (InvalidSignature, *UNREADABLE):
+        return False
+    return True
+
+
 def follow(bundle: Sequence[Link], trusted: Anchors, now: Instant) -> tuple[Link, ...]:
     """The path from the bundle's first certificate to a trust anchor, every rule of RFC 5280 held.
 
@@ -311,12 +320,8 @@ def _check_issued(child: Link, parent: Link) -> None:
         )
     if child.certificate.signature_algorithm_oid not in _ALGORITHMS:
         raise Untrusted(Defect.WRONG_ALGORITHM, "A certificate is not signed with ECDSA and SHA-2.")
-    try:
-        child.certificate.verify_directly_issued_by(parent.certificate)
-    except (InvalidSignature, *UNREADABLE):
-        raise Untrusted(
-            Defect.BAD_SIGNATURE, "A certificate's signature is not its issuer's."
-        ) from None
+    if not issued(child, parent):
+        raise Untrusted(Defect.BAD_SIGNATURE, "A certificate's signature is not its issuer's.")
 
 
 def _check_times(path: Iterable[Link], now: Instant) -> None:

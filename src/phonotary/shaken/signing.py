@@ -42,6 +42,13 @@ class CredentialOutOfDate(Exception):
     """The provider's certificate is not valid now: our fault, so it is not a Refused."""
 
 
+class KeyAway(Refused):
+    """The provider's key does not sign now. Why is the operator's to know, and is in its log."""
+
+    def __init__(self) -> None:
+        super().__init__(Reason.UNAVAILABLE, "The call cannot be signed now; try again")
+
+
 # Made once per call: a frozen msgspec.Struct costs a tenth of a frozen dataclass to make.
 
 

@@ -23,12 +23,14 @@ from cryptography.x509.verification import (
 )
 
 from phonotary.errors import Refused
-from phonotary.shaken import issuing
+from phonotary.shaken import issuing, paths
 from phonotary.shaken.certificates import (
     Issued,
     address,
+    check_served,
     fingerprint,
     load_credential,
+    same_key,
     sandbox_certificates,
 )
 from phonotary.shaken.chains import validate
@@ -279,3 +281,61 @@ def test_a_certificate_on_another_curve_signs_nothing() -> None:
 def test_the_sandbox_chain_is_one_that_a_verifier_believes() -> None:
     found = validate(ISSUED.chain_pem, Trust((ROOT,)), NOW)
     assert (found.spc, found.fingerprint) == ("709J", fingerprint(ISSUED.chain_pem))
+
+
+HTTP = "http://127.0.0.1:8080"
+
+
+@pytest.mark.parametrize(
+    ("x5u", "why"),
+    [
+        ("http://trust.example/certs/leaf.pem", "not an https URI"),
+        ("https://trust.example:9999/leaf.pem", "its port is none of 443, 8443"),
+        ("https://trust.example/leaf.pem?v=1", "a query"),
+        ("https://jo@trust.example/leaf.pem", "user information"),
+        ("leaf.pem", "not an absolute https URI"),
+    ],
+)
+def test_an_address_that_no_verifier_takes_is_refused(x5u: str, why: str) -> None:
+    with pytest.raises(Refused, match=f"No verifier takes the x5u .*{why}") as refused:
+        check_served(ISSUED.chain_pem, x5u, NOW)
+    assert x5u in refused.value.because
+
+
+def test_a_laboratorys_own_address_is_taken_where_its_verifier_takes_it() -> None:
+    check_served(ISSUED.chain_pem, X5U, NOW)
+    check_served(ISSUED.chain_pem, "https://trust.example:8443/leaf.pem", NOW)
+    check_served(ISSUED.chain_pem, f"{HTTP}/leaf.pem", NOW, lab=frozenset({HTTP}))
+    with pytest.raises(Refused, match="https"):
+        check_served(ISSUED.chain_pem, f"{HTTP}/leaf.pem", NOW)
+
+
+def test_a_leaf_without_its_issuer_is_taken_under_an_anchor_only() -> None:
+    leaf = LEAF.public_bytes(Encoding.PEM)
+    for alone in (leaf, leaf + ROOT.public_bytes(Encoding.PEM)):
+        with pytest.raises(Refused, match="not followed by that of its issuer"):
+            check_served(alone, X5U, NOW)
+    with pytest.raises(Refused, match="not followed by"):
+        check_served(leaf, X5U, NOW, anchors=paths.anchors([ROOT]))
+    check_served(leaf, X5U, NOW, anchors=paths.anchors([CA]))
+    # A verifier that holds the issuer agrees, whatever is beside the leaf.
+    assert validate(leaf, Trust((CA,)), NOW).spc == "709J"
+
+
+def test_an_issuers_name_alone_is_not_the_issuer() -> None:
+    other = sandbox_certificates(NOW, "709J", "Owl Telecom", crl_url=CRL)
+    namesake = x509.load_pem_x509_certificates(other.chain_pem)[1]
+    assert namesake.subject == LEAF.issuer
+    forged = LEAF.public_bytes(Encoding.PEM) + namesake.public_bytes(Encoding.PEM)
+    with pytest.raises(Refused, match="not followed by"):
+        check_served(forged, X5U, NOW)
+
+
+def test_two_certificates_of_one_key_are_told_from_those_of_two() -> None:
+    root = issuing.root(NOW)
+    ca = issuing.sti_ca(root, NOW)
+    first = issuing.leaf(ca, NOW, "709J")
+    again = issuing.leaf(ca, NOW, "709J", public_key=first.private_key.public_key())
+    other = issuing.leaf(ca, NOW, "709J")
+    assert same_key(issuing.chain(first, ca), issuing.chain(again, ca))
+    assert not same_key(issuing.chain(first, ca), issuing.chain(other, ca))

@@ -20,6 +20,8 @@ from phonotary.shaken.constraints import (
     decode,
     encode,
 )
+from phonotary.shaken.passport import canonical
+from phonotary.shaken.rcd import Display, rcd_claims
 
 FILE = Path(__file__).parents[2] / "vectors" / "rfc9118.json"
 VECTOR = json.loads(FILE.read_text())
@@ -73,6 +75,57 @@ def test_a_permitted_value_binds_an_absent_claim_under_rfc_8226_only(
     assert len(bounds.violations(BASE)) == broken
     assert bounds.violations(BASE | {"attest": "C"}) == ()
     assert len(bounds.violations(BASE | {"attest": "A"})) == 1
+
+
+RCDI = {"/nam": "sha256-sM275lTgzCte", "/icn": "sha256-RGVmZ"}
+
+
+@pytest.mark.parametrize(
+    ("claim", "text", "permitted"),
+    [
+        (RCDI, '{"/icn":"sha256-RGVmZ","/nam":"sha256-sM275lTgzCte"}', True),
+        (RCDI, '{"/nam": "sha256-sM275lTgzCte", "/icn": "sha256-RGVmZ"}', True),
+        (RCDI, '{"/nam":"sha256-sM275lTgzCte"}', False),
+        (RCDI, '{"/icn":"sha256-RGVmZ","/nam":"sha256-other"}', False),
+        (RCDI, "no JSON", False),
+        (RCDI, "[" * 5_000, False),
+        ({"/nam": "é"}, '{"/nam":"\\u00e9"}', True),
+        (["high"], "high", False),
+        (["high"], '["high"]', True),
+        (True, "true", True),
+        (1, "true", False),
+        (1, "1", True),
+        # Text stays text: nobody writes its quotation marks into the certificate.
+        ("high", '"high"', False),
+        ("true", "true", True),
+    ],
+)
+def test_a_claim_that_is_no_text_is_compared_as_json(
+    claim: object, text: str, permitted: bool
+) -> None:
+    bounds = ClaimConstraints(permitted_values=(("rcdi", ("another", text)),))
+    assert (bounds.violations(BASE | {"rcdi": claim}) == ()) is permitted
+
+
+def nested(depth: int) -> object:
+    found: object = "x"
+    for _ in range(depth):
+        found = [found]
+    return found
+
+
+def test_what_cannot_be_compared_is_not_permitted() -> None:
+    bounds = ClaimConstraints(permitted_values=(("rcdi", ("no JSON", '"x"')),))
+    for claim in (nested(50_000), {"/nam": "\ud800"}, float("nan")):
+        assert len(bounds.violations(BASE | {"rcdi": claim})) == 1
+
+
+def test_what_is_signed_for_a_display_is_permitted_by_its_own_canonical_text() -> None:
+    claims = rcd_claims(Display("Q Branch Spy Gadgets"))
+    text = canonical(claims["rcdi"]).decode()
+    bounds = ClaimConstraints(("rcdi",), (("rcdi", (text,)),))
+    assert bounds.violations(BASE | claims) == ()
+    assert bounds.violations(BASE | rcd_claims(Display("Somebody Else"))) != ()
 
 
 @pytest.mark.parametrize("claim", ["iat", "orig", "dest"])

@@ -215,6 +215,7 @@ DEFECTS: dict[str, tuple[set[str], Callable[[], bytes]]] = {
     ),
     "another extension": ({"other_extensions"}, lambda: chain(leaf(**changed(ODD.oid, ODD)), CA)),
     "another extension of a delegate": ({"delegate_extensions"}, lambda: delegated(ODD)),
+    "alone": ({"chain_alone"}, lambda: chain(leaf())),
     "not in order": ({"chain_order"}, lambda: chain(leaf(), ROOT)),
     "not readable": ({"readable"}, lambda: b"junk"),
     "too long": ({"readable"}, lambda: 7 * CA.pem),
