@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 from sqlalchemy import text
 
+from phonotary.bootstrap import auditing
 from phonotary.shaken import certificates
-from phonotary.storage import snapshot
+from phonotary.storage import migrate, snapshot
+from phonotary.storage.database import Database
 from tests.journeys.tracing import Hub, made, recorded, run
 from tests.rooms.office import NOW
 from tests.rooms.shaken.calls import credential, issued, origid, sealed, signed
@@ -219,3 +222,114 @@ def test_a_service_that_looks_put_back_is_a_fault(hub: Hub) -> None:
     done = run(hub, "audit", "verify")
     assert done.exit_code == 1
     assert "the state was put back" in done.stderr
+
+
+# What was noted elsewhere
+
+
+def noted(hub: Hub, tmp_path: Path) -> Path:
+    """What an audit printed before."""
+    file = tmp_path / "noted.txt"
+    done = run(hub, "audit", "verify")
+    assert done.exit_code == 0
+    file.write_text(done.stdout, "utf-8")
+    return file
+
+
+def test_rows_that_were_noted_are_there(hub: Hub, tmp_path: Path) -> None:
+    file = noted(hub, tmp_path)
+    recorded(hub, signed(80))
+    done = run(hub, "audit", "verify", "--witness", str(file))
+    assert (done.exit_code, "1 rows of" in done.stderr) == (0, True)
+
+
+@pytest.mark.parametrize(
+    "gone",
+    [
+        ("ledger_batches", "calls"),
+        ("ledger_batches",),
+        ("calls",),
+    ],
+)
+def test_the_newest_rows_cannot_go_unseen(hub: Hub, tmp_path: Path, gone: tuple[str, ...]) -> None:
+    file = noted(hub, tmp_path)
+    newest = "(SELECT MAX(seq) FROM ledger_batches)"
+    with hub.database.reading() as store:
+        last = store.connection.execute(text(f"SELECT {newest}")).scalar()
+    for table in gone:
+        change(hub, f"DELETE FROM {table} WHERE seq = :last", last=last)
+    done = run(hub, "audit", "verify", "--witness", str(file))
+    assert done.exit_code == 1
+    assert "row 7: missing, yet it was noted" in done.stderr
+    orphaned = "1 batches of calls belong to no chain" in run(hub, "audit", "verify").stderr
+    assert orphaned is (gone == ("ledger_batches",))
+
+
+def test_a_chain_that_was_written_anew_is_not_the_one_noted(hub: Hub, tmp_path: Path) -> None:
+    file = noted(hub, tmp_path)
+    text_ = file.read_text("utf-8")
+    first = text_.index("\n") + 1
+    file.write_text(f"log: {'0' * 64}{text_[first + 64 :]}", "utf-8")
+    done = run(hub, "audit", "verify", "--witness", str(file))
+    assert done.exit_code == 1
+    assert "not the row that was noted" in done.stderr
+
+
+@pytest.mark.parametrize("left", ["frames", "marker"])
+def test_a_ledger_that_was_emptied_is_known_by_what_it_left(hub: Hub, left: str) -> None:
+    for table in ("ledger_batches", "calls"):
+        change(hub, f"DELETE FROM {table}")
+    if left == "marker":
+        change(hub, "DELETE FROM ledger_certificates")
+    else:
+        change(hub, "DELETE FROM settings WHERE name = 'ledger_witnessed'")
+    done = run(hub, "audit", "verify")
+    assert done.exit_code == 1
+    assert "the ledger is empty, and was written once" in done.stderr
+
+
+def test_a_ledger_that_was_never_written_is_no_fault(empty_url: str) -> None:
+    database = Database(empty_url)
+    try:
+        migrate.upgrade(database)
+        assert auditing.audit(database).faults == ()
+    finally:
+        database.close()
+
+
+def test_a_chain_of_which_nothing_is_left_contradicts_what_was_noted(
+    hub: Hub, tmp_path: Path
+) -> None:
+    file = noted(hub, tmp_path)
+    for table in ("ledger_batches", "calls", "ledger_certificates", "settings"):
+        change(hub, f"DELETE FROM {table}")
+    assert run(hub, "audit", "verify").exit_code == 0
+    done = run(hub, "audit", "verify", "--witness", str(file))
+    assert (done.exit_code, "missing, yet it was noted" in done.stderr) == (1, True)
+
+
+@pytest.mark.parametrize("content", [None, "", "nothing of a ledger", "0 chains, 0 rows"])
+def test_a_witness_that_says_nothing_is_exit_2(
+    hub: Hub, tmp_path: Path, content: str | None
+) -> None:
+    file = tmp_path / "witness"
+    if content is not None:
+        file.write_text(content, "utf-8")
+    assert run(hub, "audit", "verify", "--witness", str(file)).exit_code == 2
+
+
+def test_many_faults_are_told_up_to_ten(hub: Hub) -> None:
+    recorded(hub, *(signed(100 + n) for n in range(20)))
+    with hub.database.reading() as store:
+        asked = text("SELECT seq, hashes FROM calls ORDER BY seq DESC LIMIT 1")
+        seq, hashes = store.connection.execute(asked).one()
+    change(
+        hub,
+        "UPDATE calls SET hashes = :hashes WHERE seq = :seq",
+        hashes=bytes(hashes)[::-1],
+        seq=seq,
+    )
+    done = run(hub, "audit", "verify")
+    assert done.exit_code == 1
+    assert len(done.stderr.splitlines()) == 11
+    assert done.stderr.endswith(" more\n")

@@ -20,6 +20,7 @@ from phonotary.shaken.ledger import (
     Dropped,
     Entry,
     Full,
+    Link,
     Row,
     Seen,
     identity_of,
@@ -83,6 +84,11 @@ def remove(database: Database, chain: str, position: int) -> None:
     change(database, delete(ledger_batches).where(*one))
 
 
+def newest(database: Database) -> Link:
+    with database.reading() as store:
+        return ledger_kept.newest(store.connection, 1)[0]
+
+
 def forget(database: Database) -> None:
     change(database, delete(calls))
     change(database, delete(ledger_batches))
@@ -127,6 +133,7 @@ def test_what_is_appended_is_there_after_a_flush_in_order(
     found = ledger_kept.verify(database)
     assert (found.chains, found.rows, found.faults) == (1, 3 * BATCH + 8, ())
     assert writer.lag.waiting == 0
+    assert writer.written == newest(database)
 
 
 def test_nobody_has_to_flush(database: Database, started: Started) -> None:
@@ -486,6 +493,27 @@ def test_a_commit_whose_answer_was_lost_is_not_written_twice(
     assert writer.flush() is True
     assert lost and origids(database) == [origid(0), origid(1)]
     assert ledger_kept.verify(database).faults == ()
+    assert writer.written == newest(database)
+
+
+def test_a_commit_that_was_lost_with_the_last_call_counts_as_written(
+    database: Database, started: Started, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    writer = started()
+    table = writer._table
+    add, lost = table.add, []
+
+    def loses(*given: Any) -> None:
+        assert writer.written is None
+        add(*given)
+        lost.append(given)
+        raise ConnectionError("no answer")
+
+    monkeypatch.setattr(table, "add", loses)
+    writer.append(sealed(0))
+    assert writer.flush() is True
+    assert len(lost) == 1
+    assert writer.written == newest(database)
 
 
 def test_a_file_that_another_program_has_locked_is_waited_for(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 from phonotary.bootstrap.controls import PRISTINE
@@ -29,8 +29,9 @@ class Audit(NamedTuple):
     """The newest rows of the chains, the chain that grew last first; at most 64."""
 
 
-def audit(database: Database) -> Audit:
-    """Check all of it. Refused (NOT_FOUND) where the database holds no hub of this version."""
+def audit(database: Database, noted: Iterable[Link] = ()) -> Audit:
+    """Check all of it, and whether rows that were ``noted`` elsewhere are there as they were.
+    Refused (NOT_FOUND) where the database holds no hub of this version."""
     if migrate.current(database) != migrate.HEAD:
         raise Refused(Reason.NOT_FOUND, "That database holds no hub of this version")
     found = ledger_kept.verify(database)
@@ -38,6 +39,7 @@ def audit(database: Database) -> Audit:
         newest = ledger_kept.newest(store.connection, _MOST_CHAINS)
         sandbox = store.setting(PRISTINE) is not None
     faults = [str(fault) for fault in found.faults]
+    faults += [*ledger_kept.leftovers(database), *_contradicted(database, noted)]
     said = _unwitnessed(database)
     at = ledger_kept.Histories(database).put_back_at
     if at is not None:
@@ -45,6 +47,16 @@ def audit(database: Database) -> Audit:
         # A service never does that: somebody who can write has made it look so.
         (said if sandbox else faults).append(back)
     return Audit(found.chains, found.rows, tuple(faults), tuple(said), tuple(newest))
+
+
+def _contradicted(database: Database, noted: Iterable[Link]) -> Iterator[str]:
+    for chain, position, hashed in noted:
+        with database.reading() as store:
+            found = ledger_kept.hash_of(store.connection, chain, position)
+        if found is None:
+            yield f"chain {chain} row {position}: missing, yet it was noted"
+        elif found.hex() != hashed:
+            yield f"chain {chain} row {position}: not the row that was noted"
 
 
 def _unwitnessed(database: Database) -> list[str]:

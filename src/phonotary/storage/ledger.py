@@ -20,7 +20,7 @@ from typing import Literal
 
 from phonotary import clock, report, sids
 from phonotary.clock import Instant
-from phonotary.shaken.ledger import Batch, Chain, Dropped, Entry, Frame, Full
+from phonotary.shaken.ledger import Batch, Chain, Dropped, Entry, Frame, Full, Link
 from phonotary.storage.ledger_histories import SETTLE, Witnessing
 from phonotary.storage.ledger_table import Calls, Certificate, opened, x5u_of
 
@@ -105,6 +105,8 @@ class LedgerWriter:
         self._work, self._hurry, self._closing, self._never = (threading.Event() for _ in range(4))
         self._since: int | None = None
         self._error: str | None = None
+        self.written: Link | None = None
+        """The newest row that is on disk; None before the first."""
         self._thread = threading.Thread(target=self._run, name="ledger", daemon=True)
 
     def start(self) -> LedgerWriter:
@@ -213,17 +215,23 @@ class LedgerWriter:
 
     def _write(self) -> None:
         """One transaction."""
+        batches = self._batches
         if self._error is not None:
             # A connection that broke may have broken after the commit.
             kept = self._table.position(self._chain.name)
             self._batches = [each for each in self._batches if each.position > kept]
         if not self._batches:
             self._take()
+            batches = self._batches or batches
         frames = list(islice(self._chain.frames.items(), self._frames_written, None))
         if self._batches:
             certificates = [self._certificate(*each) for each in frames]
             self._table.add(self._batches, certificates, self._witnessing.marker)
             self._frames_written += len(frames)
+        if batches:
+            last = batches[-1]
+            end = last.position + last.rows - 1
+            self.written = (last.chain, end, last.hashes[-32:].hex())
         self._batches, self._error = [], None
         for each in self._flushed:
             each.set()

@@ -22,7 +22,8 @@ from phonotary.shaken.ledger import Witnessed
 DECISIONS, CHANGES = "status_changes", "standing_changes"
 MARKER = "ledger_witnessed"
 """The setting that says up to where the histories are witnessed. It saves looking for it, and
-nobody relies on it: whoever puts it forward leaves entries unwitnessed, and they are told so."""
+nobody relies on it: whoever puts it forward leaves entries unwitnessed, and they are told so. It
+stays where a ledger was emptied."""
 PIECE = 500
 """Entries of one witness, at most: whoever answers calls waits for the interpreter meanwhile."""
 SETTLE = 5.0
@@ -75,7 +76,8 @@ class Witnessing:
             if (witness := self._piece(of, marker, settled.get(of, 0), at)) is not None
         ]
         self.more = any(marker.upto.get(of, 0) < newest[of] for of in _ENTRY)
-        self.marker = (MARKER, msgspec.json.encode(marker).decode()) if found else None
+        # Also when there is nothing: it says that a ledger was begun here.
+        self.marker = (MARKER, msgspec.json.encode(marker).decode())
         return found
 
     def _settled(self, newest: dict[str, int]) -> dict[str, int]:

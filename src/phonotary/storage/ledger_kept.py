@@ -197,6 +197,23 @@ def newest(connection: Connection, limit: int) -> list[Link]:
     return links(connection.execute(text(f"{NEWEST} {limit:d}")))
 
 
+def leftovers(database: Database) -> list[str]:
+    """What was left of rows that are gone: halves of batches, and all that is beside a ledger that
+    is empty. Whoever takes that away too is contradicted only by what was noted elsewhere."""
+    halves = calls.outerjoin(ledger_batches, ledger_batches.c.seq == calls.c.seq)
+    orphans = select(func.count()).select_from(halves).where(ledger_batches.c.seq.is_(None))
+    with database.reading() as store:
+        count = store.connection.execute(orphans).scalar() or 0
+        ask = store.connection.execute
+        empty = ask(select(ledger_batches.c.seq).limit(1)).first() is None
+        frames = ask(select(ledger_certificates.c.frame).limit(1)).first()
+        began = frames or store.setting(ledger_histories.MARKER)
+    found = [f"{count} batches of calls belong to no chain"] if count else []
+    if empty and began:
+        found.append("the ledger is empty, and was written once")
+    return found
+
+
 def verify(database: Database, only: str | None = None) -> Check:
     """Check every chain, or ``only`` one: each row is read once, in pieces, so that a ledger that
     is being written neither waits nor makes others wait. Of one chain it is also asked what the
