@@ -7,6 +7,7 @@ else is what the database says today, and the bundle says so.
 
 from __future__ import annotations
 
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterable
 from itertools import pairwise
 from typing import Any
@@ -14,7 +15,7 @@ from typing import Any
 from cryptography import x509
 
 from phonotary.clock import iso8601
-from phonotary.storage import ledger_histories, ledger_kept
+from phonotary.storage import ledger_kept
 from phonotary.storage.database import Database
 from phonotary.storage.ledger_histories import CHANGES, DECISIONS
 
@@ -30,27 +31,33 @@ class Proof:
     def __init__(self, database: Database) -> None:
         self._database = database
         self._sound: dict[str, bool] = {}
-        histories = ledger_kept.Histories(database)
+        self._histories = ledger_kept.Histories(database)
         self._witnesses = [
-            (row, witness, histories.holds(witness))
+            (row, witness, self._histories.holds(witness))
             for row, witness in ledger_kept.witnesses(database)
-            if not histories.is_void(witness)
+            if not self._histories.is_void(witness)
         ]
 
     def chain_checks(self, chain: str) -> bool:
         """Whether a chain's rows are as they were written; what they name is asked part by part."""
         if chain not in self._sound:
-            found = ledger_kept.verify(self._database, only=chain)
+            found = ledger_kept.verify(self._database, chain, self._histories)
             self._sound[chain] = all(fault.beside for fault in found.faults)
         return self._sound[chain]
 
-    def witnessed_at(self, of: str, entry: int) -> str | None:
-        """When an entry was witnessed as it is now, by a row whose chain checks; None for never."""
+    def witnessed_at(self, of: str, entries: Iterable[int]) -> dict[int, str]:
+        """Since when entries are witnessed as they are now, by rows whose chains check; without
+        those that are not."""
+        wanted = sorted(entries)
+        found: dict[int, str] = {}
         for row, witness, holds in self._witnesses:
-            named = witness.of == of and ledger_histories.names(witness, entry)
-            if named and holds and self.chain_checks(row.chain):
-                return iso8601(witness.at)
-        return None
+            if witness.of != of or not holds:
+                continue
+            for first, last in witness.runs:
+                for entry in wanted[bisect_left(wanted, first) : bisect_right(wanted, last)]:
+                    if entry not in found and self.chain_checks(row.chain):
+                        found[entry] = iso8601(witness.at)
+        return found
 
     def complete(self, of: str) -> bool:
         """Whether everything that was ever witnessed of a history is still there and as it was; a
@@ -64,16 +71,12 @@ def prove(database: Database, found: dict[str, Any]) -> dict[str, Any]:
     proof = Proof(database)
     for call in found["calls"]:
         call["proof"]["chain_checks"] = proof.chain_checks(call["proof"]["chain"])
-    bundles = [each for each in found["bundles"].values() if each]
-    decisions = _witnessed(proof, DECISIONS, (each["history"] for each in bundles))
+    told = [each["history"] for each in found["bundles"].values() if each]
+    decisions = _witnessed(proof, DECISIONS, told)
     changes = _witnessed(proof, CHANGES, found["numbers"].values())
-    named = {each["certificate"] for each in found["calls"] if each["certificate"]}
-    certificates = named <= set(found["certificates"]) and all(
-        each["is_as_recorded"] and each["issuers_signed"] for each in found["certificates"].values()
-    )
     return {
         "calls": _part(all(map(_is_proven, found["calls"])), _BY_CHAIN),
-        "certificates": _part(certificates, _BY_FINGERPRINT),
+        "certificates": _part(_as_recorded(found), _BY_FINGERPRINT),
         "bundles.history": _part(decisions, _BY_WITNESS),
         "bundles.filed": _part(decisions, _BY_WITNESS),
         "numbers": _part(changes, _BY_WITNESS),
@@ -82,6 +85,14 @@ def prove(database: Database, found: dict[str, Any]) -> dict[str, Any]:
             for part in ("bundles.record", "bundles.evaluations", "bundles.today", "accounts")
         },
     }
+
+
+def _as_recorded(found: dict[str, Any]) -> bool:
+    """Whether the certificates that calls name are told, and are theirs."""
+    named = {each["certificate"] for each in found["calls"] if each["certificate"]}
+    return named <= set(found["certificates"]) and all(
+        each["is_as_recorded"] and each["issuers_signed"] for each in found["certificates"].values()
+    )
 
 
 def _is_proven(call: dict[str, Any]) -> bool:
@@ -95,12 +106,11 @@ def _part(proven: bool, by: str) -> dict[str, Any]:
 
 def _witnessed(proof: Proof, of: str, histories: Iterable[list[dict[str, Any]]]) -> bool:
     """Whether every entry that is told is witnessed, and none that was is missing."""
-    whole = proof.complete(of)
-    for history in histories:
-        for entry in history:
-            entry["witnessed_at"] = proof.witnessed_at(of, entry["version"])
-            whole = whole and entry["witnessed_at"] is not None
-    return whole
+    entries = [entry for history in histories for entry in history]
+    since = proof.witnessed_at(of, {entry["version"] for entry in entries})
+    for entry in entries:
+        entry["witnessed_at"] = since.get(entry["version"])
+    return proof.complete(of) and all(entry["witnessed_at"] for entry in entries)
 
 
 def issuers_signed(chain_pem: str) -> bool:

@@ -214,7 +214,9 @@ def leftovers(database: Database) -> list[str]:
     return found
 
 
-def verify(database: Database, only: str | None = None) -> Check:
+def verify(
+    database: Database, only: str | None = None, histories: Histories | None = None
+) -> Check:
     """Check every chain, or ``only`` one: each row is read once, in pieces, so that a ledger that
     is being written neither waits nor makes others wait. Of one chain it is also asked what the
     others say of it."""
@@ -226,7 +228,7 @@ def verify(database: Database, only: str | None = None) -> Check:
             return hash_of(store.connection, chain, position)
 
     others = _naming(database, only) if only is not None else ()
-    histories = Histories(database)
+    histories = histories or Histories(database)
     rows = _in_order(database, chains)
     return ledger_check.check(rows, _Frames(database), hashed, others, histories.holds)
 
@@ -237,6 +239,7 @@ class Histories:
     def __init__(self, database: Database) -> None:
         self._database = database
         self.as_of = ledger_histories.put_back(self._ask)
+        self._held: dict[Witnessed, bool] = {}
 
     def _ask(self, sql: str) -> Sequence[Any]:
         with self._database.reading() as store:
@@ -247,7 +250,10 @@ class Histories:
 
     def holds(self, witness: Witnessed) -> bool:
         """Whether a history is as it was witnessed; also where a sandbox has put it away since."""
-        return self.is_void(witness) or ledger_histories.holds(self._ask, witness)
+        if witness not in self._held:
+            found = self.is_void(witness) or ledger_histories.holds(self._ask, witness)
+            self._held[witness] = found
+        return self._held[witness]
 
     @property
     def put_back_at(self) -> Instant | None:
