@@ -5,23 +5,27 @@ from __future__ import annotations
 import asyncio
 import socket
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from phonotary.bootstrap import auditing, witnessing
 from phonotary.bootstrap.verifying import VerificationService
 from phonotary.bootstrap.voice import Voice
 from phonotary.clock import Clock
 from phonotary.config import ProviderFiles, Settings, Stir, Trunk
 from phonotary.errors import Reason, Refused
 from phonotary.shaken import issuing
+from phonotary.shaken.ledger import Call, read
 from phonotary.shaken.replays import Use
 from phonotary.shaken.signing import CallToSign
-from phonotary.shaken.verification import Rules
-from phonotary.storage import migrate
+from phonotary.shaken.verification import CallToVerify, Rules
+from phonotary.storage import ledger_kept, migrate
 from phonotary.storage.database import Database
 from tests.rooms.office import refused
+from tests.rooms.shaken.calls import signed
 from tests.sip.invites import request, response
 
 ACCOUNT = "AC" + "1" * 32
@@ -187,3 +191,80 @@ def test_a_sip_port_that_is_taken_is_one_sentence(database: Database) -> None:
 
         with pytest.raises(Refused, match=f"cannot listen for SIP on 127.0.0.1 port {port}: "):
             asyncio.run(started())
+
+
+@pytest.mark.parametrize(
+    ("orig", "written"),
+    [
+        ("+1-415-555-0100", "14155550100"),
+        ("sip:+14155550100@pbx.example;user=phone", "14155550100"),
+        ("sip:Anna@PBX.example:5061", "sip:anna@pbx.example"),
+    ],
+)
+def test_a_verified_call_is_recorded_by_its_number_with_who_asked(
+    database: Database, orig: str, written: str
+) -> None:
+    voice = service(database)
+    voice.ledger.start()
+    call = CallToVerify(orig, ("+1(202)555-0143",), caller_sid=ACCOUNT)
+    assert voice.verification.verify_now(call, "text", "192.0.2.1") is not None
+    voice.ledger.close()
+    with database.reading() as store:
+        asked = {written}, {"12025550143"}, 0, Clock.wall() + 9, 2
+        (row,) = ledger_kept.by_numbers(store.connection, *asked).rows
+    body = read(row.body)
+    assert isinstance(body, Call)
+    assert (body.orig, body.dest, body.account_sid) == (written, ("12025550143",), ACCOUNT)
+
+
+def told_within(voice: Voice, monkeypatch: pytest.MonkeyPatch, looks: int) -> None:
+    """So many looks, with a call before the first and one after the hundredth."""
+    real, seen = asyncio.sleep, 0
+
+    async def quick(_seconds: float) -> None:
+        nonlocal seen
+        await real(0)
+        if seen in (0, 100):
+            voice.ledger.append(signed(seen))
+            assert voice.ledger.flush()
+        seen += 1
+        if seen > looks:
+            raise asyncio.CancelledError
+
+    monkeypatch.setattr(asyncio, "sleep", quick)
+    voice.ledger.start()
+    with suppress(asyncio.CancelledError):
+        asyncio.run(voice.run())
+    monkeypatch.undo()
+
+
+@pytest.mark.parametrize(
+    ("looks", "rows", "at_the_end"),
+    [(59, [], 1), (60, [2], 0), (3_659, [2], 1), (3_660, [2, 3], 0)],
+)
+def test_a_service_tells_the_ledgers_newest_row_within_a_minute_and_every_hour(
+    database: Database,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    looks: int,
+    rows: list[int],
+    at_the_end: int,
+) -> None:
+    voice = service(database)
+    told_within(voice, monkeypatch, looks)
+    told = witnessing.read(capsys.readouterr().err)
+    assert [(chain, row) for chain, row, _ in told] == [(voice.ledger.chain, row) for row in rows]
+    assert auditing.audit(database, told).faults == ()
+    asyncio.run(voice.stop())
+    # What was told already is not told again.
+    assert len(witnessing.read(capsys.readouterr().err)) == at_the_end
+
+
+def test_a_sandbox_tells_nobody_of_its_calls(
+    database: Database, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    settings = Settings(database_url=database.url)
+    voice = Voice(settings, database, Clock(), secret="", origin="http://127.0.0.1", account=None)
+    told_within(voice, monkeypatch, 60)
+    asyncio.run(voice.stop())
+    assert witnessing.read(capsys.readouterr().err) == []

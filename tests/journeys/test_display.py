@@ -16,6 +16,7 @@ import pytest
 from phonotary.bootstrap.evidence import evidence
 from phonotary.bootstrap.hub import Hub, open_hub
 from phonotary.bootstrap.logos import Logos
+from phonotary.bootstrap.question import Question
 from phonotary.clock import Clock
 from phonotary.config import Settings
 from phonotary.outbound.fetch import Fetched
@@ -282,7 +283,7 @@ def test_an_approved_identity_is_signed_and_gone_with_its_number(tmp_path: Path)
     # A traceback finds the record that the name and the logo were read from, as it was approved.
     database = Database(f"sqlite:///{tmp_path / 'phonotary.db'}")
     try:
-        found = evidence(database, now=Clock.wall(), origid=ORIGID)
+        found = evidence(database, Question(origid=ORIGID), now=Clock.wall())
     finally:
         database.close()
     (rich,) = [call for call in found["calls"] if "crn" in call["passports"][0]["payload"]

@@ -5,110 +5,48 @@ from __future__ import annotations
 import json
 import sqlite3
 import stat
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-import typer
 from sqlalchemy import text
 from typer.testing import CliRunner
 
-from phonotary.access.accounts import Account
-from phonotary.bootstrap.evidence import evidence, minute_of
+from phonotary.bootstrap.question import Question, instant_of
 from phonotary.cli import audit
-from phonotary.cli.evidence import evidence as evidence_command
 from phonotary.clock import iso8601
 from phonotary.errors import Reason, Refused
-from phonotary.shaken import attestation
-from phonotary.shaken.ledger import Entry
-from phonotary.storage import migrate
-from phonotary.storage.database import Database
-from phonotary.storage.ledger import LedgerWriter
 from phonotary.trusthub import bundles, end_users, review
-from phonotary.trusthub.records import Bundle, Number
+from tests.journeys.tracing import Hub, made, recorded, run
 from tests.rooms import office
 from tests.rooms.office import NOW, refused
-from tests.rooms.shaken.calls import credential, identity, issued, origid, sealed, signed
+from tests.rooms.shaken.calls import credential, identity, issued, origid, signed
 from tests.simulators import postgres
-
-Run = Callable[..., Any]
 
 REGISTRATION = "12-3456789"
 MINUTE = NOW - NOW % 60
-
-
-@dataclass
-class Hub:
-    """A database with one approved customer, and the calls that were recorded for it."""
-
-    database: Database
-    account: Account
-    profile: Bundle
-    product: Bundle
-    number: Number
-
-    def ask(self, **question: Any) -> dict[str, Any]:
-        return evidence(self.database, now=NOW + 99, **question)
 
 
 @pytest.fixture(scope="module", params=["sqlite", "postgres"])
 def hub(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Hub]:
     """One for all tests that only ask."""
     if request.param == "sqlite":
-        with _made(f"sqlite:///{tmp_path_factory.mktemp('hub') / 'phonotary.db'}") as made:
-            yield made
+        with made(f"sqlite:///{tmp_path_factory.mktemp('hub') / 'phonotary.db'}") as hub:
+            yield hub
         return
     with (
         postgres.database(request.getfixturevalue("postgres_server")) as url,
-        _made(url) as made,
+        made(url) as hub,
     ):
-        yield made
+        yield hub
 
 
 @pytest.fixture
 def own_hub(tmp_path: Path) -> Iterator[Hub]:
     """One to be changed."""
-    with _made(f"sqlite:///{tmp_path / 'phonotary.db'}") as made:
-        yield made
-
-
-@contextmanager
-def _made(url: str) -> Iterator[Hub]:
-    database = Database(url)
-    migrate.upgrade(database)
-    account, profile, product, number = database.write(_customer)
-    inputs = database.read(
-        lambda store: tuple((each.sid, store.version(each.sid)) for each in (profile, product))
-    )
-    writer = LedgerWriter(url, chain_of={credential().fingerprint: issued().chain_pem}.get).start()
-    for n in range(3):
-        call = sealed(
-            n,
-            account_sid=account.sid,
-            orig=number.phone_number,
-            identity=identity(n, number.phone_number.removeprefix("+")),
-            inputs=inputs,
-            policy=attestation.policy_version,
-        )
-        writer.append(call)
-    failed = {"level": "B", "verstat": "TN-Validation-Failed"}
-    writer.append(signed(50, kind="verified", orig="+13125550100", **failed))
-    writer.close()
-    yield Hub(database, account, profile, product, number)
-    database.close()
-
-
-def _customer(store: Any) -> tuple[Account, Bundle, Bundle, Number]:
-    account = office.opened(store)
-    party = office.party_of(account)
-    profile, product = office.approved_pair(store, party)
-    number = office.number(store, party)
-    office.on(store, party, profile, number)
-    office.on(store, party, product, number)
-    return account, profile, product, number
+    with made(f"sqlite:///{tmp_path / 'phonotary.db'}") as hub:
+        yield hub
 
 
 def test_a_call_is_told_with_its_passport_and_its_decision(hub: Hub) -> None:
@@ -227,7 +165,7 @@ def test_what_a_customer_changes_after_its_approval_does_not_change_the_evidence
 def test_a_draft_that_was_approved_in_the_same_second_was_a_draft(own_hub: Hub) -> None:
     hub = own_hub
     inputs = ((hub.profile.sid, "0"), (hub.product.sid, "999"), ("BU" + "9" * 32, "1"))
-    _recorded(hub, signed(70, at=NOW, account_sid=hub.account.sid, inputs=inputs))
+    recorded(hub, signed(70, at=NOW, account_sid=hub.account.sid, inputs=inputs))
     (call,) = hub.ask(origid=origid(70))["calls"]
     draft, unknown, nobodys = call["rested_on"]
     assert (draft["status"], draft["decided"]) == ("draft", None)
@@ -236,22 +174,20 @@ def test_a_draft_that_was_approved_in_the_same_second_was_a_draft(own_hub: Hub) 
     assert (nobodys["sid"], nobodys["filed"]) == ("BU" + "9" * 32, None)
 
 
-def _recorded(hub: Hub, *entries: Entry) -> None:
-    writer = LedgerWriter(hub.database.url).start()
-    for entry in entries:
-        writer.append(entry)
-    assert writer.close() == 0
-
-
 def test_an_origid_that_is_repeated_is_told_newest_first_and_counted(
-    own_hub: Hub, run: Run, tmp_path: Path
+    own_hub: Hub, tmp_path: Path
 ) -> None:
-    _recorded(own_hub, *(signed(100 + n, origid=origid(1)) for n in range(120)))
+    recorded(own_hub, *(signed(100 + n, origid=origid(1)) for n in range(120)))
     found = own_hub.ask(origid=origid(1), limit=3)
     assert found["total"] == 121
     assert [call["at"] for call in found["calls"]] == [iso8601(NOW + 219 - n) for n in range(3)]
     done = run(own_hub, "evidence", "--origid", origid(1), "--out", str(tmp_path / "found.json"))
-    assert "the newest 100 of 121 calls" in done.stderr
+    more = "the newest 100 of 121 calls; --limit 121 gives all, --until 2026-09-21T14:15:20Z older"
+    assert "100 calls in " in done.stderr and more in done.stderr
+    done = run(own_hub, "evidence", "--origid", origid(1), "--until", "2026-09-21T14:15:20Z")
+    assert len(json.loads(done.stdout)["calls"]) == 21 and done.stderr == ""
+    done = run(own_hub, "evidence", "--origid", origid(1), "--limit", "121")
+    assert len(json.loads(done.stdout)["calls"]) == 121
 
 
 def test_a_registration_number_is_hidden_unless_it_is_asked_for(hub: Hub) -> None:
@@ -287,7 +223,7 @@ def test_a_verified_call_is_told_with_its_verdict(hub: Hub) -> None:
 
 def test_each_identity_of_a_verified_call_is_taken_apart(own_hub: Hub) -> None:
     several = ",".join([identity(1, "13125550100"), "token.of.nobody;info=<https://x.example>"])
-    _recorded(
+    recorded(
         own_hub,
         signed(60, kind="verified", identity=several, fingerprint=credential().fingerprint),
         signed(61, kind="verified", identity=f"{several},{'x' * 70_000}"),
@@ -303,11 +239,48 @@ def test_each_identity_of_a_verified_call_is_taken_apart(own_hub: Hub) -> None:
 
 
 @pytest.mark.parametrize(
-    "question", [{}, {"number": "+14155550100"}, {"origid": "x", "minute": MINUTE}]
+    "question",
+    [
+        {},
+        {"since": 0, "until": NOW},
+        {"number": "+14155550100"},
+        {"dest": "+14155550100", "since": 0},
+        {"number": "+14155550100", "origid": "x", "since": 0, "until": NOW},
+        {"origid": "x", "limit": 0},
+    ],
 )
-def test_a_question_that_is_none_is_refused(hub: Hub, question: dict[str, Any]) -> None:
+def test_a_question_that_is_none_is_refused(question: dict[str, Any]) -> None:
     with refused(Reason.INVALID_PARAMETER):
-        hub.ask(**question)
+        Question(**question)
+
+
+@pytest.mark.parametrize("given", ["2155550123", "+12155550123", "12155550123", "(215) 555-0123"])
+def test_a_number_is_found_as_it_is_given_and_as_it_is_understood(own_hub: Hub, given: str) -> None:
+    recorded(
+        own_hub,
+        signed(20, orig="2155550123", dest=("12125550143",)),
+        signed(21, orig="12155550123", dest=("2125550143",)),
+        # As verified calls were written once.
+        signed(22, orig="+12155550123", dest=("+1-212-555-0143",)),
+    )
+    found = own_hub.ask(number=given, minute=MINUTE)
+    ten = {"2155550123", "(215) 555-0123"}
+    assert [call["at"][-3:] for call in found["calls"]] == ["42Z", "41Z"] + ["40Z"] * (given in ten)
+
+
+def test_calls_are_found_by_whom_they_were_to_and_within_any_time(own_hub: Hub) -> None:
+    recorded(own_hub, *(signed(20 + n, dest=("12125550143",)) for n in range(3)))
+    found = own_hub.ask(dest="+1 212-555-0143", since=NOW + 21, until=NOW + 22)
+    assert [call["at"] for call in found["calls"]] == [iso8601(NOW + 21)]
+    assert found["asked"]["dest"] == "+1 212-555-0143"
+    assert found["asked"]["since"] == iso8601(NOW + 21)
+    assert own_hub.ask(number="+14155550100", dest="12125550143", minute=MINUTE)["total"] == 3
+    with refused(Reason.NOT_FOUND):
+        own_hub.ask(number="+14155550101", dest="12125550143", minute=MINUTE)
+    repeated = own_hub.ask(origid=origid(21), since=NOW + 21, until=NOW + 22)
+    assert repeated["total"] == 1
+    with refused(Reason.NOT_FOUND):
+        own_hub.ask(origid=origid(21), until=NOW + 21)
 
 
 def test_an_origid_that_is_no_uuid_is_told_so_where_no_call_has_it(hub: Hub) -> None:
@@ -321,7 +294,7 @@ def test_the_proof_is_the_rows_hash_and_whether_its_chain_checks(own_hub: Hub) -
     hub = own_hub
     (call,) = hub.ask(origid=origid(1))["calls"]
     proof = call["proof"]
-    assert (proof["position"], proof["chain_checks"]) == (3, True)
+    assert (proof["position"], proof["chain_checks"]) == (5, True)
     (before,) = hub.ask(origid=origid(0))["calls"]
     assert proof["previous_hash"] == before["proof"]["hash"]
     _alter(hub)
@@ -330,16 +303,17 @@ def test_the_proof_is_the_rows_hash_and_whether_its_chain_checks(own_hub: Hub) -
 
 
 def test_a_minute_is_read_in_utc() -> None:
-    assert minute_of("1970-01-02T00:01") == minute_of("1970-01-02T00:01Z") == 86_460
+    assert instant_of("1970-01-02T00:01") == instant_of("1970-01-02T00:01Z") == 86_460
+    assert instant_of("1970-01-02T00:01:30Z") == 86_490
     with refused(Reason.INVALID_PARAMETER):
-        minute_of("yesterday")
+        instant_of("yesterday")
 
 
 def _alter(hub: Hub) -> None:
-    """Somebody hides the second call: rows 2 and on are one batch."""
+    """Somebody hides the second call."""
     with hub.database.reading() as store:
         found = store.connection.execute(text("SELECT seq, bodies FROM calls ORDER BY seq")).all()
-    seq, bodies = found[1]
+    seq, bodies = next(each for each in found if origid(1).encode() in bytes(each[1]))
     altered = bytes(bodies).replace(origid(1).encode(), origid(9).encode())
     asked = text("UPDATE calls SET bodies = :bodies WHERE seq = :seq")
     values = {"bodies": altered, "seq": seq}
@@ -349,27 +323,13 @@ def _alter(hub: Hub) -> None:
 # The commands
 
 
-@pytest.fixture
-def run(monkeypatch: pytest.MonkeyPatch) -> Run:
-    def invoke(hub: Hub, *arguments: str) -> Any:
-        monkeypatch.setenv("PHONOTARY_DATABASE_URL", hub.database.url)
-        app = typer.Typer()
-        app.command("evidence")(evidence_command)
-        app.add_typer(audit.audit, name="audit")
-        return CliRunner().invoke(app, list(arguments))
-
-    return invoke
-
-
-def test_evidence_goes_to_standard_output(run: Run, hub: Hub) -> None:
+def test_evidence_goes_to_standard_output(hub: Hub) -> None:
     done = run(hub, "evidence", "--origid", origid(1))
     assert done.exit_code == 0
     assert json.loads(done.stdout)["calls"][0]["origid"] == origid(1)
 
 
-def test_evidence_goes_into_a_file_that_only_its_owner_reads(
-    run: Run, hub: Hub, tmp_path: Path
-) -> None:
+def test_evidence_goes_into_a_file_that_only_its_owner_reads(hub: Hub, tmp_path: Path) -> None:
     out = tmp_path / "evidence.json"
     number = hub.number.phone_number
     minute = "2026-09-21T14:13"
@@ -381,27 +341,47 @@ def test_evidence_goes_into_a_file_that_only_its_owner_reads(
     assert len(json.loads(out.read_text("utf-8"))["calls"]) == 3
 
 
-@pytest.mark.parametrize("arguments", [(), ("--number", "+14155550100"), ("--minute", "x")])
-def test_a_question_left_open_is_exit_2(run: Run, hub: Hub, arguments: tuple[str, ...]) -> None:
+def test_a_command_asks_for_a_called_number_from_one_time_to_another(hub: Hub) -> None:
+    asked = ("evidence", "--dest", "+12125551212", "--since", "2026-09-21T14:13:21")
+    done = run(hub, *asked, "--until", "2026-09-21T14:13:22")
+    assert [each["origid"] for each in json.loads(done.stdout)["calls"]] == [origid(1)]
+    done = run(hub, *asked)
+    assert json.loads(done.stdout)["total"] == 3
+    assert run(hub, *asked[:3], "--minute", "2026-09-21T14:14").exit_code == 0
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        (),
+        ("--number", "+14155550100"),
+        ("--minute", "x"),
+        ("--dest", "+14155550100", "--until", "2026-09-21T14:13"),
+        ("--dest", "1", "--minute", "2026-09-21T14:13", "--since", "2026-09-21T14:13"),
+        ("--dest", "1", "--minute", "2026-09-21T14:13", "--until", "2026-09-21T14:13"),
+        ("--origid", "x", "--number", "+14155550100", "--minute", "2026-09-21T14:13"),
+    ],
+)
+def test_a_question_left_open_is_exit_2(hub: Hub, arguments: tuple[str, ...]) -> None:
     assert run(hub, "evidence", *arguments).exit_code == 2
 
 
-def test_an_audit_says_what_it_checked_and_names_what_is_broken(run: Run, own_hub: Hub) -> None:
+def test_an_audit_says_what_it_checked_and_names_what_is_broken(own_hub: Hub) -> None:
     hub = own_hub
     done = run(hub, "audit", "verify")
     assert done.exit_code == 0
     said, newest = done.stdout.splitlines()
-    assert said == "1 chains, 5 rows, all as written"
+    assert said == "1 chains, 7 rows, all as written"
     (call,) = hub.ask(origid=origid(50))["calls"]
     proof = call["proof"]
-    assert newest == f"{proof['hash']}  {proof['chain']} row 5"
-    _recorded(hub, signed(90))
+    assert newest == f"{proof['hash']}  {proof['chain']} row 7"
+    recorded(hub, signed(90))
     _, first, second = run(hub, "audit", "verify").stdout.splitlines()
     assert first.endswith(" row 2") and second == newest
     _alter(hub)
     done = run(hub, "audit", "verify")
     assert done.exit_code == 1
-    assert "row 3: altered, or not the row" in done.stderr
+    assert "row 5: altered, or not the row" in done.stderr
 
 
 def test_a_directory_without_a_hub_stays_without_one(

@@ -202,7 +202,8 @@ def test_a_call_is_traced_to_its_customer_and_its_passport_holds_by_hand(
 ) -> None:
     caller, number = customer.caller, customer.number
     identity = caller.sign_udp(number, CALLED)
-    caller.verify_ms(number, CALLED, identity)
+    spelled = f"{number[:2]}-{number[2:5]}-{number[5:8]}-{number[8:]}"
+    caller.verify_ms(spelled, CALLED, identity)
     said = claims(identity)
     found = evidence(customer, "--origid", said["origid"])
     whole = phonotary("evidence", "--origid", said["origid"], "--data", str(customer.data))
@@ -210,6 +211,7 @@ def test_a_call_is_traced_to_its_customer_and_its_passport_holds_by_hand(
     verified, signed = found["calls"]
     assert (signed["kind"], signed["door"], signed["source"]) == ("signed", "sip", "127.0.0.1")
     assert (verified["kind"], verified["door"]) == ("verified", "http")
+    assert (verified["account_sid"], verified["orig"]) == (caller.auth[0], number.lstrip("+"))
     assert verified["verdict"]["verstat"] == "TN-Validation-Passed"
     assert (
         signed["decision"] | {"level": "A", "justified": "A", "requested": "A"}
@@ -236,8 +238,9 @@ def test_a_call_is_traced_to_its_customer_and_its_passport_holds_by_hand(
     assert signed["passports"][0]["payload"] == said
     # The same call by number and minute, for who has no origid.
     minute = datetime.fromtimestamp(said["iat"], UTC).strftime("%Y-%m-%dT%H:%M")
-    listed = evidence(customer, "--number", number, "--minute", minute)["calls"]
-    assert said["origid"] in {each["origid"] for each in listed}
+    listed = evidence(customer, "--number", number, "--since", minute)["calls"]
+    kinds = {each["kind"] for each in listed if each["origid"] == said["origid"]}
+    assert kinds == {"signed", "verified"}
     assert {each["orig"].removeprefix("+") for each in listed} == {number.removeprefix("+")}
 
 

@@ -322,14 +322,16 @@ def test_a_fault_of_ours_is_tried_again() -> None:
 
 
 def test_a_verified_caller_gets_verstat_and_the_name_on_record() -> None:
+    verifier = Verifier(PASSED)
     told = ask(
         door(
-            verifier=Verifier(PASSED),
+            verifier=verifier,
             name_of={CALLER: 'Owl "Net"'}.get,
         ),
         request(lines=(IDENTITY,)),
     )
     assert told.status == 302
+    assert [asked.caller_sid for asked in verifier.asked] == [ACCOUNT]
     assert told["P-Asserted-Identity"] == (
         f'"Owl \\"Net\\"" <sip:{CALLER};verstat=TN-Validation-Passed@owl.example;user=phone>'
     )

@@ -20,6 +20,7 @@ from phonotary.shaken.ledger import (
     Dropped,
     Entry,
     Full,
+    Link,
     Row,
     Seen,
     identity_of,
@@ -83,6 +84,11 @@ def remove(database: Database, chain: str, position: int) -> None:
     change(database, delete(ledger_batches).where(*one))
 
 
+def newest(database: Database) -> Link:
+    with database.reading() as store:
+        return ledger_kept.newest(store.connection, 1)[0]
+
+
 def forget(database: Database) -> None:
     change(database, delete(calls))
     change(database, delete(ledger_batches))
@@ -127,6 +133,7 @@ def test_what_is_appended_is_there_after_a_flush_in_order(
     found = ledger_kept.verify(database)
     assert (found.chains, found.rows, found.faults) == (1, 3 * BATCH + 8, ())
     assert writer.lag.waiting == 0
+    assert writer.written == newest(database)
 
 
 def test_nobody_has_to_flush(database: Database, started: Started) -> None:
@@ -152,7 +159,8 @@ def test_a_call_is_found_and_its_identity_is_the_one_sent(
         call = read(row.body)
         assert isinstance(call, Call) and call.frame
         certificate = ledger_kept.certificate(store.connection, call.frame)
-        found = ledger_kept.by_number(store.connection, "14155550100", NOW + 1, NOW + 2, 10).rows
+        asked = {"14155550100"}, (), NOW + 1, NOW + 2, 10
+        found = ledger_kept.by_numbers(store.connection, *asked).rows
     assert certificate is not None and certificate.chain_pem == pem.decode()
     assert certificate.x5u == credential().x5u
     assert identity_of(call, ledger_kept.frame_of(certificate)) == identity(2)
@@ -258,9 +266,32 @@ def test_a_number_is_found_within_its_minute_only(database: Database, started: S
         (81, 200, 10, []),
     ):
         with database.reading() as store:
-            found = ledger_kept.by_number(
-                store.connection, "14155550100", NOW + since, NOW + until, limit
-            ).rows
+            times = NOW + since, NOW + until
+            asked = {"14155550100"}, (), *times, limit
+            found = ledger_kept.by_numbers(store.connection, *asked).rows
+        calls_found = [body for row in found if isinstance(body := read(row.body), Call)]
+        assert [int(call.source) for call in calls_found] == expected
+
+
+def test_a_call_is_found_by_whom_it_was_to_and_by_any_spelling(
+    database: Database, started: Started
+) -> None:
+    numbers = [("14155550100", ("12125550143",)), ("+1-415-555-0100", ("12125550144",))]
+    numbers += [("13125550100", ("12125550144", "12125550143")), ("14155550100", ("1",))]
+    writer = started()
+    for n, (orig, dest) in enumerate(numbers):
+        writer.append(signed(n, orig=orig, dest=dest, source=str(n)))
+    assert writer.flush()
+    for orig, dest, expected in (
+        ({"14155550100", "+1-415-555-0100"}, (), [3, 1, 0]),
+        ({"+1-415-555-0100"}, (), [1]),
+        ((), {"12125550143"}, [2, 0]),
+        ({"14155550100"}, {"12125550143", "1"}, [3, 0]),
+        ({"13125550100"}, {"14155550100"}, []),
+    ):
+        with database.reading() as store:
+            asked = orig, dest, NOW, NOW + 60, 10
+            found = ledger_kept.by_numbers(store.connection, *asked).rows
         calls_found = [body for row in found if isinstance(body := read(row.body), Call)]
         assert [int(call.source) for call in calls_found] == expected
 
@@ -462,6 +493,27 @@ def test_a_commit_whose_answer_was_lost_is_not_written_twice(
     assert writer.flush() is True
     assert lost and origids(database) == [origid(0), origid(1)]
     assert ledger_kept.verify(database).faults == ()
+    assert writer.written == newest(database)
+
+
+def test_a_commit_that_was_lost_with_the_last_call_counts_as_written(
+    database: Database, started: Started, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    writer = started()
+    table = writer._table
+    add, lost = table.add, []
+
+    def loses(*given: Any) -> None:
+        assert writer.written is None
+        add(*given)
+        lost.append(given)
+        raise ConnectionError("no answer")
+
+    monkeypatch.setattr(table, "add", loses)
+    writer.append(sealed(0))
+    assert writer.flush() is True
+    assert len(lost) == 1
+    assert writer.written == newest(database)
 
 
 def test_a_file_that_another_program_has_locked_is_waited_for(

@@ -128,7 +128,7 @@ def test_a_number_is_a_string_or_an_array(post: Post, tn: Any) -> None:
     post(verifying(**{"from": {"tn": tn}, "to": {"tn": tn}}), services, VERIFICATION)
     ((asked, door, source),) = services.to_verify
     assert (asked.orig, asked.dest) == ("12355551212", ("12355551212",))
-    assert (door, source) == ("http", "192.0.2.1")
+    assert (door, source, asked.caller_sid) == ("http", "192.0.2.1", CALLER)
 
 
 class Recording(Services):

@@ -349,6 +349,7 @@ def test_a_call_is_verified_as_it_was_asked(post: Post, services: Services) -> N
     assert list(call.dest) == wanted["to"]["tn"]
     assert call.time == wanted["time"]
     assert call.identities == (wanted["identity"],)
+    assert call.caller_sid == CALLER
 
 
 def test_several_identity_headers_may_be_given(post: Post, services: Services) -> None:

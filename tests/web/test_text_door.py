@@ -199,7 +199,7 @@ def test_a_verdict_is_one_line_that_splits_at_spaces(ask: Ask, waits: bool) -> N
     ((call, door, source),) = services.to_verify
     assert (call.orig, call.dest, call.time) == ("12155551212", ("12355551212",), NOW)
     assert call.identities == (IDENTITY,)
-    assert (door, source) == ("text", "192.0.2.1")
+    assert (door, source, call.caller_sid) == ("text", "192.0.2.1", CALLER)
 
 
 def test_the_verified_name_and_reason_travel_beside_the_line(ask: Ask) -> None:

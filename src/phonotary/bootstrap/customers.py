@@ -103,6 +103,7 @@ def number_history(store: SqlStore, phone_number: str) -> list[dict[str, Any]]:
     rows = store.connection.execute(newest).mappings().all()
     return [
         {
+            "version": row["seq"],
             "at": iso8601(row["at"]),
             "kind": row["kind"],
             "subject": row["subject"],

@@ -7,7 +7,6 @@ people's names and numbers, so it is written to whoever asked and to no log.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import UTC, datetime
 from typing import Any
 
 from cryptography import x509
@@ -15,6 +14,8 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 from phonotary import tn
 from phonotary.bootstrap import customers
+from phonotary.bootstrap.proving import issuers_signed, prove
+from phonotary.bootstrap.question import Question
 from phonotary.clock import Instant, iso8601
 from phonotary.errors import Reason, Refused
 from phonotary.shaken import attestation, identity_header, passport
@@ -25,9 +26,6 @@ from phonotary.storage.database import Database
 from phonotary.storage.ledger_table import Certificate
 from phonotary.storage.store import SqlStore
 
-LIMIT = 100
-"""Calls of one bundle, the newest; ``total`` says how many there are."""
-
 _CEILINGS = {
     "level-not-requested": "No level was asked for, so the lowest is given.",
     "requested-lower": "A lower level was asked for than the facts justify.",
@@ -36,39 +34,27 @@ _EXPLANATIONS = {row.name: row.explanation for row in attestation.TABLE} | _CEIL
 
 
 def evidence(
-    database: Database,
-    *,
-    now: Instant,
-    origid: str | None = None,
-    number: str | None = None,
-    minute: Instant | None = None,
-    unmasked: bool = False,
-    limit: int = LIMIT,
+    database: Database, question: Question, *, now: Instant, unmasked: bool = False
 ) -> dict[str, Any]:
-    """JSON values about the calls of an ``origid``, or from a ``number`` within the minute that
-    begins at ``minute``, newest first: an ``origid`` may be repeated by whoever likes to.
+    """JSON values about the calls that are asked for, newest first: an ``origid`` may be repeated
+    by whoever likes to, so there may be many.
 
     Registration numbers show their last four characters unless ``unmasked``. Refused: NOT_FOUND
-    when there is no such call, INVALID_PARAMETER when the question is none.
+    when there is no such call.
     """
     if migrate.current(database) != migrate.HEAD:
         raise Refused(Reason.NOT_FOUND, "That database holds no hub of this version")
 
     def collected(store: SqlStore) -> dict[str, Any]:
-        asked = _asked(store, origid, number, minute, limit)
+        asked = question.found(store)
         if not asked.rows:
-            raise Refused(Reason.NOT_FOUND, f"The ledger holds no such call{_no_uuid(origid)}")
+            because = f"The ledger holds no such call{_no_uuid(question.origid)}"
+            raise Refused(Reason.NOT_FOUND, because)
         return {"total": asked.total, **_Bundle(store, unmasked).of(asked.rows)}
 
     found = database.read(collected)
-    sound = {
-        chain: not ledger_kept.verify(database, only=chain).faults
-        for chain in {each["proof"]["chain"] for each in found["calls"]}
-    }
-    for each in found["calls"]:
-        each["proof"]["chain_checks"] = sound[each["proof"]["chain"]]
-    asked = {"origid": origid, "number": number, "minute": iso8601(minute) if minute else None}
-    return {"asked": asked, "made_at": iso8601(now), **found}
+    proven = prove(database, found)
+    return {"asked": question.told(), "made_at": iso8601(now), "proven": proven, **found}
 
 
 def _no_uuid(origid: str | None) -> str:
@@ -76,28 +62,6 @@ def _no_uuid(origid: str | None) -> str:
     if origid is None or UUID.fullmatch(origid):
         return ""
     return f"; {origid} is no UUID, which every origid that is signed here is (RFC 8588)"
-
-
-def minute_of(text: str) -> Instant:
-    """The instant of ``2026-11-20T18:05`` (UTC; a Z after it changes nothing)."""
-    try:
-        at = datetime.strptime(text.removesuffix("Z"), "%Y-%m-%dT%H:%M")
-    except ValueError:
-        because = f"{text} is not a minute; write it as 2026-11-20T18:05, in UTC"
-        raise Refused(Reason.INVALID_PARAMETER, because) from None
-    return int(at.replace(tzinfo=UTC).timestamp())
-
-
-def _asked(
-    store: SqlStore, origid: str | None, number: str | None, minute: Instant | None, limit: int
-) -> ledger_kept.Found:
-    if origid is not None and number is None and minute is None:
-        return ledger_kept.by_origid(store.connection, origid, limit)
-    if origid is None and number is not None and minute is not None:
-        parsed = tn.parse(number)
-        orig = tn.canonical(parsed.e164 if parsed else number)
-        return ledger_kept.by_number(store.connection, orig, minute, minute + 60, limit)
-    raise Refused(Reason.INVALID_PARAMETER, "Ask for an origid, or for a number and a minute")
 
 
 class _Bundle:
@@ -145,7 +109,7 @@ class _Bundle:
             **self._identities(call, certificate),
             "certificate": _fingerprint(call, certificate),
             "spc": call.spc,
-            "proof": self._proof(row),
+            "proof": self._proof(row, certificate if call.frame else None),
         }
 
     def _certificate(self, call: Call) -> Certificate | None:
@@ -243,7 +207,8 @@ class _Bundle:
         if parsed is not None and parsed.e164 not in self.numbers:
             self.numbers[parsed.e164] = customers.number_history(self.store, parsed.e164)
 
-    def _proof(self, row: Row) -> dict[str, Any]:
+    def _proof(self, row: Row, around: Certificate | None) -> dict[str, Any]:
+        """``around``: the record that the row's Identity value is put together with."""
         previous = ledger_kept.before(self.store.connection, row)
         return {
             "chain": row.chain,
@@ -251,6 +216,7 @@ class _Bundle:
             "hash": row.hash.hex(),
             "previous_hash": previous.hex() if previous else None,
             "body": row.body.decode(),
+            "identity_is_as_recorded": around is None or ledger_kept.is_as_recorded(around),
         }
 
 
@@ -280,7 +246,7 @@ def _fingerprint(call: Call, certificate: Certificate | None) -> str | None:
 
 
 def _leaf(certificate: Certificate) -> x509.Certificate | None:
-    if certificate.chain_pem is None:
+    if certificate.chain_pem is None or ledger_kept.is_another(certificate):
         return None
     try:
         return x509.load_pem_x509_certificates(certificate.chain_pem.encode())[0]
@@ -289,7 +255,13 @@ def _leaf(certificate: Certificate) -> x509.Certificate | None:
 
 
 def _told(certificate: Certificate, leaf: x509.Certificate | None) -> dict[str, Any]:
-    told: dict[str, Any] = {"x5u": certificate.x5u, "chain_pem": certificate.chain_pem}
+    pem = certificate.chain_pem
+    told: dict[str, Any] = {
+        "x5u": certificate.x5u,
+        "chain_pem": pem,
+        "is_as_recorded": pem is not None and ledger_kept.is_as_recorded(certificate),
+        "issuers_signed": pem is not None and issuers_signed(pem),
+    }
     if leaf is not None:
         told |= {
             "subject": leaf.subject.rfc4514_string(),

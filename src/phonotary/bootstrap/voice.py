@@ -16,6 +16,7 @@ from phonotary.bootstrap.sealing import AuthenticationService
 from phonotary.bootstrap.standing import Standings
 from phonotary.bootstrap.trusting import TrustFiles
 from phonotary.bootstrap.verifying import VerificationService
+from phonotary.bootstrap.witnessing import Telling
 from phonotary.clock import Clock
 from phonotary.cnam.dips import Status
 from phonotary.config import Settings, Stir
@@ -31,6 +32,7 @@ from phonotary.shaken.replays import Replays
 from phonotary.shaken.trust import Trust
 from phonotary.shaken.verdicts import Verdict
 from phonotary.shaken.verification import CallToVerify, Rules
+from phonotary.shaken.verification_claims import asked
 from phonotary.sip.answers import Policy, Then
 from phonotary.sip.redirect import Redirect
 from phonotary.sip.server import Server, serve
@@ -41,7 +43,9 @@ from phonotary.storage.ledger import LedgerWriter, WhenFull
 # Seconds between two looks at what may have changed: files, revocations, the ledger's lag. A
 # revocation in the laboratory is thereby known within two.
 _LOOK = 1.0
-_DAY = 86_400
+_HOUR, _DAY = 3_600, 86_400
+# Looks after the start when the ledger's newest row is told first; then every hour.
+_SOON = 60
 _WHEN_FULL: dict[str, WhenFull] = {"refuse": "refuse", "count": "drop-visible"}
 
 
@@ -100,6 +104,7 @@ class Voice:
             when_full=_WHEN_FULL[stir.ledger_full],
             chain_of=lambda print_: self.chains.get(f"{print_}.pem"),
         )
+        self._telling = Telling(self.ledger)
         self.authentication = AuthenticationService(
             standing_of=self.standings,
             credential_of=credential_of,
@@ -170,6 +175,7 @@ class Voice:
         left = await asyncio.to_thread(self.ledger.close)
         if left:
             _log().error("calls could not be written to the ledger", rows=left)
+        self._tell_newest()
 
     async def run(self) -> None:
         """Until cancelled: follow what changes outside, and say what somebody must see to."""
@@ -185,6 +191,8 @@ class Voice:
                     await asyncio.to_thread(each)
                 if looks % int(_DAY / _LOOK) == 1:
                     self._alarm()
+                if looks % int(_HOUR / _LOOK) == _SOON:
+                    self._tell_newest()
                 said = self._tell_lag(said)
             except Exception:
                 _log().exception("a look at what has changed failed")
@@ -210,6 +218,11 @@ class Voice:
         for files in self._files or ():
             for sentence in files.alarms():
                 _log().warning(sentence)
+
+    def _tell_newest(self) -> None:
+        """A sandbox's calls are nobody's evidence."""
+        if not self._settings.sandbox:
+            self._telling.tell()
 
     def _tell_lag(self, said: str) -> str:
         """Once for each new trouble of the ledger."""
@@ -259,13 +272,16 @@ def _replays(stir: Stir, rules: Rules) -> Replays:
 
 
 def _verified(call: CallToVerify, verdict: Verdict, door: str, source: str, now: int) -> Entry:
+    # Canonical, as calls that are signed: a traceback asks for the number, not its spelling.
+    numbers = asked(call.orig, call.dest)
     return Entry(
         kind="verified",
         at=now,
         door=door,
         source=source,
-        orig=call.orig,
-        dest=call.dest,
+        account_sid=call.caller_sid or None,
+        orig=numbers.orig[1],
+        dest=tuple([value for _, value in numbers.dest]),
         origid=verdict.origid,
         level=verdict.attest,
         reason=verdict.reason or "verified",

@@ -14,9 +14,9 @@ from phonotary import config
 if TYPE_CHECKING:
     from phonotary.storage.database import Database
 
-DATA = Annotated[Path | None, typer.Option(help="Directory given to up.")]
+_MOST_FAULTS = 10
 
-_MOST_CHAINS = 64
+DATA = Annotated[Path | None, typer.Option(help="Directory given to up.")]
 
 audit = typer.Typer(help="Check what was recorded.", no_args_is_help=True)
 
@@ -53,22 +53,42 @@ def database_of(data: Path | None) -> Iterator[Database]:
         database.close()
 
 
-@audit.command("verify")
-def verify(data: DATA = None) -> None:
-    """Check every chain of the ledger, and print its chains' newest hashes, the chain that grew
-    last first. Exit 1 names the first row that is not as it was written."""
-    from phonotary.errors import Reason, Refused
-    from phonotary.storage import ledger_kept, migrate
+WITNESS = Annotated[
+    Path | None,
+    typer.Option(help="What this printed before, or a log of serve: its rows must be there."),
+]
 
+
+@audit.command("verify")
+def verify(data: DATA = None, witness: WITNESS = None) -> None:
+    """Check every chain of the ledger and the histories it witnesses, and print its chains' newest
+    hashes, the chain that grew last first. Exit 1 names what is not as it was written."""
+    from phonotary.bootstrap import auditing, witnessing
+
+    noted = witnessing.read(_text_of(witness)) if witness else []
+    if witness and not noted:
+        typer.echo(f"phonotary: {witness} names no row of a ledger.", err=True)
+        raise typer.Exit(2)
     with database_of(data) as database:
-        if migrate.current(database) != migrate.HEAD:
-            raise Refused(Reason.NOT_FOUND, "That database holds no hub of this version")
-        found = ledger_kept.verify(database)
-        with database.reading() as store:
-            newest = ledger_kept.newest(store.connection, _MOST_CHAINS)
+        found = auditing.audit(database, noted)
     if found.faults:
-        typer.echo(f"phonotary: {found.faults[0]}", err=True)
+        for fault in found.faults[:_MOST_FAULTS]:
+            typer.echo(f"phonotary: {fault}", err=True)
+        if len(found.faults) > _MOST_FAULTS:
+            typer.echo(f"phonotary: and {len(found.faults) - _MOST_FAULTS} more", err=True)
         raise typer.Exit(1)
     typer.echo(f"{found.chains} chains, {found.rows} rows, all as written")
-    for chain, position, newest_hash in newest:
-        typer.echo(f"{newest_hash}  {chain} row {position}")
+    for link in found.newest:
+        typer.echo(witnessing.written(link))
+    for sentence in found.open:
+        typer.echo(f"phonotary: {sentence}", err=True)
+    if noted:
+        typer.echo(f"phonotary: {len(noted)} rows of {witness} are there as they were", err=True)
+
+
+def _text_of(file: Path) -> str:
+    try:
+        return file.read_text("utf-8", "replace")
+    except OSError as error:
+        typer.echo(f"phonotary: {file} cannot be read: {error.strerror}.", err=True)
+        raise typer.Exit(2) from None

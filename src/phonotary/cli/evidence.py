@@ -11,41 +11,69 @@ import typer
 
 from phonotary.cli.audit import DATA, database_of
 
+_AS = "in UTC, as 2026-11-20T18:05 or with seconds"
+
 
 def evidence(
     origid: Annotated[str | None, typer.Option(help="The origid claim of the call.")] = None,
     number: Annotated[str | None, typer.Option(help="The calling number, as +14155550100.")] = None,
+    dest: Annotated[str | None, typer.Option(help="The called number.")] = None,
     minute: Annotated[
-        str | None, typer.Option(help="With --number: the minute in UTC, as 2026-11-20T18:05.")
+        str | None, typer.Option(help="The minute, in UTC, as 2026-11-20T18:05.")
     ] = None,
+    since: Annotated[str | None, typer.Option(help=f"The first second, {_AS}.")] = None,
+    until: Annotated[
+        str | None, typer.Option(help=f"The second after the last, {_AS}; else now.")
+    ] = None,
+    limit: Annotated[int, typer.Option(min=1, help="Calls at most, the newest.")] = 100,
     out: Annotated[
         Path | None, typer.Option(help="A new file that only you may read; else standard output.")
     ] = None,
     unmasked: Annotated[bool, typer.Option(help="Show registration numbers whole.")] = False,
     data: DATA = None,
 ) -> None:
-    """Write the call, its PASSporT, why it was signed so, and for whom, as JSON."""
-    if (origid is None) == (number is None) or (number is None) != (minute is None):
-        typer.echo("phonotary: give --origid, or --number with --minute.", err=True)
+    """Write the calls of an origid, or of a number (--number, --dest) within a time (--minute,
+    --since, --until): PASSporT, why each was signed so, and for whom, as JSON."""
+    by_number = number is not None or dest is not None
+    timed = (minute is None) is not (since is None)
+    if by_number is (origid is not None) or (by_number and not timed) or (minute and until):
+        typer.echo(
+            "phonotary: give --origid, or --number or --dest with --minute, or with --since and "
+            "perhaps --until.",
+            err=True,
+        )
         raise typer.Exit(2)
     from phonotary.bootstrap import evidence as collecting
+    from phonotary.bootstrap.question import Question, instant_of
     from phonotary.clock import Clock
 
+    now = Clock.wall()
+    began = minute or since
+    first = instant_of(began) if began else None
+    if minute and first is not None:
+        last: int | None = first + 60
+    else:
+        last = instant_of(until) if until else now + 1 if by_number else None
+    asked = Question(origid=origid, number=number, dest=dest, since=first, until=last, limit=limit)
     with database_of(data) as database:
-        found = collecting.evidence(
-            database,
-            now=Clock.wall(),
-            origid=origid,
-            number=number,
-            minute=collecting.minute_of(minute) if minute else None,
-            unmasked=unmasked,
-        )
+        found = collecting.evidence(database, asked, now=now, unmasked=unmasked)
+    _hand_over(found, out)
+
+
+def _hand_over(found: dict[str, Any], out: Path | None) -> None:
+    calls, total = len(found["calls"]), found["total"]
     text = json.dumps(found, indent=2, ensure_ascii=False) + "\n"
     if out is None:
         typer.echo(text, nl=False)
-        return
-    _write(out, text)
-    typer.echo(f"{_counted(found)} in {out}", err=True)
+    else:
+        _write(out, text)
+        typer.echo(f"{calls} calls in {out}", err=True)
+    if calls < total:
+        typer.echo(
+            f"phonotary: these are the newest {calls} of {total} calls; --limit {total} gives all, "
+            f"--until {found['calls'][-1]['at']} older ones.",
+            err=True,
+        )
 
 
 def _write(out: Path, text: str) -> None:
@@ -58,8 +86,3 @@ def _write(out: Path, text: str) -> None:
         raise typer.Exit(1) from None
     with os.fdopen(handle, "w", encoding="utf-8") as file:
         file.write(text)
-
-
-def _counted(found: dict[str, Any]) -> str:
-    calls, total = len(found["calls"]), found["total"]
-    return f"{calls} calls" if calls == total else f"the newest {calls} of {total} calls"

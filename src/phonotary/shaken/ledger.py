@@ -135,7 +135,22 @@ class Dropped(msgspec.Struct, frozen=True, tag="dropped", tag_field="kind"):
     count: int
 
 
-Body = Call | Started | Seen | Dropped
+class Witnessed(msgspec.Struct, frozen=True, tag="witnessed", tag_field="kind"):
+    """What a history that calls rest on held at this time: it is kept outside of the ledger, and
+    from here on as unalterable as the ledger."""
+
+    as_of: int
+    """How often the history was put back by then, as the number of the last time; 0 for never."""
+    at: Instant
+    digest: str
+    """SHA-256 of its entries, hexadecimal."""
+    of: str
+    """The history's name."""
+    runs: tuple[tuple[int, int], ...]
+    """The entries, from one number to another, both within."""
+
+
+Body = Call | Started | Seen | Dropped | Witnessed
 
 
 class Row(NamedTuple):
@@ -241,7 +256,7 @@ class Chain:
         self._seen.update({chain: position for chain, position, _ in grown})
         return tuple(grown)
 
-    def control(self, body: Started | Seen | Dropped) -> None:
+    def control(self, body: Started | Seen | Dropped | Witnessed) -> None:
         """A row about the chain. It is a batch of its own, for a check reads these first."""
         self._pack()
         self._add(_encode(body), body.at, _NO_MARK)
@@ -414,6 +429,7 @@ _DECODERS: dict[str, msgspec.json.Decoder[Body]] = {
     "started": msgspec.json.Decoder(Started),
     "seen": msgspec.json.Decoder(Seen),
     "dropped": msgspec.json.Decoder(Dropped),
+    "witnessed": msgspec.json.Decoder(Witnessed),
 }
 
 

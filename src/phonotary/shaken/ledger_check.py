@@ -15,6 +15,7 @@ from phonotary.shaken.ledger import (
     Row,
     Seen,
     Started,
+    Witnessed,
     chained,
     genesis,
     mark,
@@ -29,6 +30,8 @@ class Fault:
     chain: str
     position: int
     what: str
+    beside: bool = False
+    """Whether the row is as it was written, and what it names by its digest is not."""
 
     def __str__(self) -> str:
         return f"chain {self.chain} row {self.position}: {self.what}"
@@ -57,32 +60,40 @@ def check(
     frames: Container[str],
     hash_of: HashOf,
     others: Iterable[Batch] = (),
+    holds: Callable[[Witnessed], bool] = lambda witnessed: False,
 ) -> Check:
     """Whether the rows of batches, in the order of chain and position, are all there and as they
     were written, and other chains' rows that they name are.
 
     ``frames`` are the digests of the frames that are kept. ``others`` are batches of other chains
-    that may name rows of these; their own rows are not checked. After a fault the check goes on
+    that may name rows of these; their own rows are not checked. ``holds`` says whether a history
+    is still what a row saw of it. After a fault the check goes on
     from the row it met, so one change is told once.
     """
-    run = _Run(frames, hash_of)
+    run = _Run(frames, hash_of, holds)
     for batch in batches:
         run.batch(batch)
     if run.chain is not None:
         for batch in others:
             run.witness(batch, run.chain)
-    return Check(run.chains, run.rows, tuple(run.faults + run.contradicted)[:MOST_FAULTS])
+    faults = run.faults + run.contradicted + run.beside
+    return Check(run.chains, run.rows, tuple(faults)[:MOST_FAULTS])
 
 
 class _Run:
     """One pass over the rows."""
 
-    def __init__(self, frames: Container[str], hash_of: HashOf) -> None:
+    def __init__(
+        self, frames: Container[str], hash_of: HashOf, holds: Callable[[Witnessed], bool]
+    ) -> None:
         self.frames = frames
         self.hash_of = hash_of
+        self.holds = holds
         self.faults: list[Fault] = []
+        self.beside: list[Fault] = []
+        """What rows name: told last, for rows that are altered name nothing."""
         self.contradicted: list[Fault] = []
-        """What other chains say of rows: told last, for the chain itself names the row better."""
+        """What other chains say of rows: told after, for the chain itself names the row better."""
         self.chains = self.rows = 0
         self.chain: str | None = None
         self.position = 0
@@ -153,9 +164,12 @@ class _Run:
         if isinstance(body, Call):
             origid = body.origid
             if body.frame is not None and body.frame not in self.frames:
-                self._fault(row, "its certificate record is missing")
+                self._beside(row, "its certificate record is missing, or not what was recorded")
         elif isinstance(body, Started | Seen):
             self._links(row, body.after)
+        elif isinstance(body, Witnessed) and not self.holds(body):
+            of = f"{body.of} {body.runs[0][0]} to {body.runs[-1][1]}" if body.runs else body.of
+            self._beside(row, f"{of} are not what this row saw")
         if mark(origid).to_bytes(4, "big") != marked:
             self._fault(row, _COLUMNS)
         return body.at
@@ -163,7 +177,12 @@ class _Run:
     def _fault(self, row: Row, what: str) -> None:
         _add(self.faults, row.chain, row.position, what)
 
+    def _beside(self, row: Row, what: str) -> None:
+        _add(self.beside, row.chain, row.position, what, beside=True)
 
-def _add(faults: list[Fault], chain: str, position: int, what: str) -> None:
+
+def _add(
+    faults: list[Fault], chain: str, position: int, what: str, *, beside: bool = False
+) -> None:
     if len(faults) < MOST_FAULTS:
-        faults.append(Fault(chain, position, what))
+        faults.append(Fault(chain, position, what, beside))

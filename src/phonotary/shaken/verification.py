@@ -46,6 +46,8 @@ class CallToVerify(msgspec.Struct, frozen=True, gc=False):
     call_id: str | None = None
     """What stands for the call where something does (in SIP, Call-ID, From tag and Request-URI
     together): tells a retransmission from a replay."""
+    caller_sid: str | None = None
+    """The account that asks, where the door knows; it decides nothing."""
 
 
 class Way(NamedTuple):

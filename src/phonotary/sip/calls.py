@@ -100,6 +100,7 @@ class Call(msgspec.Struct, kw_only=True):
             time=self._told_time(),
             identities=self.identities,
             call_id=self._name(),
+            caller_sid=self.trunk.account_sid,
         )
 
     def _told_time(self) -> Instant | None:

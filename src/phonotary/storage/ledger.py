@@ -20,7 +20,8 @@ from typing import Literal
 
 from phonotary import clock, report, sids
 from phonotary.clock import Instant
-from phonotary.shaken.ledger import Batch, Chain, Dropped, Entry, Frame, Full
+from phonotary.shaken.ledger import Batch, Chain, Dropped, Entry, Frame, Full, Link
+from phonotary.storage.ledger_histories import SETTLE, Witnessing
 from phonotary.storage.ledger_table import Calls, Certificate, opened, x5u_of
 
 INTERVAL = 0.2
@@ -66,7 +67,8 @@ class LedgerWriter:
 
     ``bound`` is how many rows may wait, and ``most_waiting`` how many bytes of them. ``chain_of``
     gives the PEM chain of a certificate by its fingerprint, or None; it is asked once for each
-    certificate, from the writer's thread. ``look``: seconds between looks at other chains.
+    certificate, from the writer's thread. ``look``: seconds between looks at other chains and at
+    the histories that calls rest on; ``settle``: how long PostgreSQL's have to settle.
     """
 
     def __init__(
@@ -79,8 +81,11 @@ class LedgerWriter:
         patience: int = _PATIENCE,
         look: float = LOOK,
         most_waiting: int = MOST_WAITING,
+        settle: float = SETTLE,
     ) -> None:
         self._table: Calls = opened(database_url, patience)
+        ordered = database_url.startswith("sqlite")
+        self._witnessing = Witnessing(self._table.ask, 0.0 if ordered else settle)
         self._bound = bound
         self._refuses = when_full == "refuse"
         self._chain_of = chain_of
@@ -100,6 +105,8 @@ class LedgerWriter:
         self._work, self._hurry, self._closing, self._never = (threading.Event() for _ in range(4))
         self._since: int | None = None
         self._error: str | None = None
+        self.written: Link | None = None
+        """The newest row that is on disk; None before the first."""
         self._thread = threading.Thread(target=self._run, name="ledger", daemon=True)
 
     def start(self) -> LedgerWriter:
@@ -208,16 +215,23 @@ class LedgerWriter:
 
     def _write(self) -> None:
         """One transaction."""
+        batches = self._batches
         if self._error is not None:
             # A connection that broke may have broken after the commit.
             kept = self._table.position(self._chain.name)
             self._batches = [each for each in self._batches if each.position > kept]
         if not self._batches:
             self._take()
+            batches = self._batches or batches
         frames = list(islice(self._chain.frames.items(), self._frames_written, None))
         if self._batches:
-            self._table.add(self._batches, [self._certificate(*each) for each in frames])
+            certificates = [self._certificate(*each) for each in frames]
+            self._table.add(self._batches, certificates, self._witnessing.marker)
             self._frames_written += len(frames)
+        if batches:
+            last = batches[-1]
+            end = last.position + last.rows - 1
+            self.written = (last.chain, end, last.hashes[-32:].hex())
         self._batches, self._error = [], None
         for each in self._flushed:
             each.set()
@@ -249,15 +263,22 @@ class LedgerWriter:
         self._batches = self._chain.packed()
 
     def _see(self, at: Instant) -> None:
-        """The row that starts the chain, or, once a minute, one that names the others' newest."""
+        """The row that starts the chain, or, once a minute, one that names the others' newest, and
+        rows that witness what is new in the histories."""
         since = clock.monotonic()
-        if self._chain.position == 0:
-            self._chain.start(at, self._table.others(self._chain.name))
-        elif since - self._looked >= self._look:
-            self._chain.look(at, self._table.others(self._chain.name))
-        else:
+        first, due = self._chain.position == 0, since - self._looked >= self._look
+        self._witnessing.marker = None
+        if not (first or due or self._witnessing.more):
             return
-        self._looked = since
+        rows = self._witnessing.rows(at)
+        if first:
+            self._chain.start(at, self._table.others(self._chain.name))
+        elif due:
+            self._chain.look(at, self._table.others(self._chain.name))
+        for row in rows:
+            self._chain.control(row)
+        if first or due:
+            self._looked = since
 
     def _missed(self) -> None:
         """Entries that were none are counted as dropped."""

@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from heapq import nlargest
 from typing import Any, NamedTuple
 
 import msgspec
-from sqlalchemy import Connection, and_, func, literal, select, text
+from sqlalchemy import Connection, and_, func, literal, or_, select, text
 
 from phonotary.clock import Instant
 from phonotary.errors import Refused
-from phonotary.shaken import ledger_check
-from phonotary.shaken.ledger import SPAN, Batch, Call, Frame, Link, Row, mark, read
+from phonotary.shaken import certificates, ledger_check
+from phonotary.shaken.ledger import SPAN, Batch, Body, Call, Frame, Link, Row, Witnessed, mark, read
 from phonotary.shaken.ledger_check import Check
+from phonotary.storage import ledger_histories
 from phonotary.storage.database import Database
-from phonotary.storage.ledger_table import NEWEST, Certificate, links
+from phonotary.storage.ledger_table import NEWEST, Certificate, links, x5u_of
 from phonotary.storage.schema import calls, ledger_batches, ledger_certificates
 
 _COLUMNS = [calls.c[name] if name in calls.c else ledger_batches.c[name] for name in Batch._fields]
@@ -65,21 +66,35 @@ def by_origid(
     return _search(connection, and_(*asked), found, same, limit)
 
 
-def by_number(
-    connection: Connection, orig: str, since: Instant, until: Instant, limit: int
+def by_numbers(
+    connection: Connection,
+    orig: Collection[str],
+    dest: Collection[str],
+    since: Instant,
+    until: Instant,
+    limit: int,
 ) -> Found:
-    """Calls from a number (no plus sign) with ``since`` <= time < ``until``."""
-    needle = msgspec.json.encode(orig)[1:-1]
+    """Calls from a number, to one, or both, with ``since`` <= time < ``until``. Each number is
+    given in every spelling that counts; without any, every number does."""
+    wanted = [[msgspec.json.encode(one)[1:-1] for one in each] for each in (orig, dest) if each]
     # A batch spans so little that the index on its end bounds it on both sides.
     near = ledger_batches.c.last_at.between(since, until + SPAN)
-    asked = and_(
-        near, ledger_batches.c.first_at < until, _holds(connection, calls.c.bodies, needle)
-    )
+    somewhere = [or_(*(_holds(connection, calls.c.bodies, one) for one in each)) for each in wanted]
+    asked = and_(near, ledger_batches.c.first_at < until, *somewhere)
+
+    def may_be(_batch: Batch, _n: int, body: bytes) -> bool:
+        return all(any(one in body for one in each) for each in wanted)
 
     def same(call: Call) -> bool:
-        return since <= call.at < until and call.orig.removeprefix("+") == orig
+        from_it = not orig or _is_one_of(call.orig, orig)
+        to_it = not dest or any(_is_one_of(one, dest) for one in call.dest)
+        return since <= call.at < until and from_it and to_it
 
-    return _search(connection, asked, lambda _batch, _n, body: needle in body, same, limit)
+    return _search(connection, asked, may_be, same, limit)
+
+
+def _is_one_of(number: str, spellings: Collection[str]) -> bool:
+    return number in spellings or number.removeprefix("+") in spellings
 
 
 def _holds(connection: Connection, column: Any, needle: bytes) -> Any:
@@ -122,11 +137,15 @@ def _readable(batch: Batch) -> list[Row]:
 
 
 def _call(row: Row) -> Call | None:
+    body = _body(row)
+    return body if isinstance(body, Call) else None
+
+
+def _body(row: Row) -> Body | None:
     try:
-        body = read(row.body)
+        return read(row.body)
     except Refused:
         return None
-    return body if isinstance(body, Call) else None
 
 
 def certificate(connection: Connection, frame: str) -> Certificate | None:
@@ -178,7 +197,26 @@ def newest(connection: Connection, limit: int) -> list[Link]:
     return links(connection.execute(text(f"{NEWEST} {limit:d}")))
 
 
-def verify(database: Database, only: str | None = None) -> Check:
+def leftovers(database: Database) -> list[str]:
+    """What was left of rows that are gone: halves of batches, and all that is beside a ledger that
+    is empty. Whoever takes that away too is contradicted only by what was noted elsewhere."""
+    halves = calls.outerjoin(ledger_batches, ledger_batches.c.seq == calls.c.seq)
+    orphans = select(func.count()).select_from(halves).where(ledger_batches.c.seq.is_(None))
+    with database.reading() as store:
+        count = store.connection.execute(orphans).scalar() or 0
+        ask = store.connection.execute
+        empty = ask(select(ledger_batches.c.seq).limit(1)).first() is None
+        frames = ask(select(ledger_certificates.c.frame).limit(1)).first()
+        began = frames or store.setting(ledger_histories.MARKER)
+    found = [f"{count} batches of calls belong to no chain"] if count else []
+    if empty and began:
+        found.append("the ledger is empty, and was written once")
+    return found
+
+
+def verify(
+    database: Database, only: str | None = None, histories: Histories | None = None
+) -> Check:
     """Check every chain, or ``only`` one: each row is read once, in pieces, so that a ledger that
     is being written neither waits nor makes others wait. Of one chain it is also asked what the
     others say of it."""
@@ -190,7 +228,57 @@ def verify(database: Database, only: str | None = None) -> Check:
             return hash_of(store.connection, chain, position)
 
     others = _naming(database, only) if only is not None else ()
-    return ledger_check.check(_in_order(database, chains), _Frames(database), hashed, others)
+    histories = histories or Histories(database)
+    rows = _in_order(database, chains)
+    return ledger_check.check(rows, _Frames(database), hashed, others, histories.holds)
+
+
+class Histories:
+    """What witnesses are held against."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self.as_of = ledger_histories.put_back(self._ask)
+        self._held: dict[Witnessed, bool] = {}
+
+    def _ask(self, sql: str) -> Sequence[Any]:
+        with self._database.reading() as store:
+            return store.connection.exec_driver_sql(sql).all()
+
+    def is_void(self, witness: Witnessed) -> bool:
+        return ledger_histories.is_void(witness, self.as_of)
+
+    def holds(self, witness: Witnessed) -> bool:
+        """Whether a history is as it was witnessed; also where a sandbox has put it away since."""
+        if witness not in self._held:
+            found = self.is_void(witness) or ledger_histories.holds(self._ask, witness)
+            self._held[witness] = found
+        return self._held[witness]
+
+    @property
+    def put_back_at(self) -> Instant | None:
+        """When a sandbox was put back last, by the hub's clock; None for never."""
+        if not self.as_of:
+            return None
+        found: Instant = self._ask(ledger_histories.at_of(self.as_of))[0][0]
+        return found
+
+    def entries(self, of: str) -> int:
+        """How many a history has."""
+        found: int = self._ask(ledger_histories.count_of(of))[0][0]
+        return found
+
+
+def witnesses(database: Database) -> Iterator[tuple[Row, Witnessed]]:
+    """Every row that witnesses a history, in the order they were written."""
+    with database.reading() as store:
+        witnessed = _holds(store.connection, calls.c.bodies, b'"kind":"witnessed"')
+    found = ledger_batches.c
+    for batch in _pieces(database, and_(found.rows == 1, witnessed), found.seq):
+        for row in _readable(batch):
+            body = _body(row)
+            if isinstance(body, Witnessed):
+                yield row, body
 
 
 class _Frames:
@@ -205,8 +293,27 @@ class _Frames:
         if name not in self._sound:
             with self._database.reading() as store:
                 found = certificate(store.connection, name)
-            self._sound[name] = found is not None and frame_of(found).digest() == name
+            self._sound[name] = found is not None and is_as_recorded(found)
         return self._sound[name]
+
+
+def is_as_recorded(certificate: Certificate) -> bool:
+    """Whether a record is the one that rows know by its digest, and holds no other certificate's
+    chain or address: the digest covers the fingerprint, and the fingerprint the leaf."""
+    frame = frame_of(certificate)
+    its_own = certificate.x5u == x5u_of(frame) and not is_another(certificate)
+    return its_own and frame.digest() == certificate.frame
+
+
+def is_another(certificate: Certificate) -> bool:
+    """Whether the chain that is kept is not of the certificate that the record names."""
+    pem = certificate.chain_pem
+    if pem is None:
+        return False
+    try:
+        return certificates.fingerprint(pem.encode()) != certificate.fingerprint
+    except Refused:
+        return True
 
 
 def frame_of(certificate: Certificate) -> Frame:

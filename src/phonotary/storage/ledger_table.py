@@ -42,6 +42,10 @@ def x5u_of(frame: Frame) -> str | None:
         return None
 
 
+Rows = Sequence[Sequence[Any]]
+Settings = tuple[str, str] | None
+
+
 class Calls(Protocol):
     """The table, opened when it is needed and again after :meth:`close`."""
 
@@ -53,8 +57,17 @@ class Calls(Protocol):
         """How far a chain is written."""
         ...
 
-    def add(self, batches: Sequence[Batch], certificates: Sequence[Certificate]) -> None:
-        """All of them, in one transaction, or none."""
+    def ask(self, sql: str) -> Rows:
+        """What a SELECT without parameters finds."""
+        ...
+
+    def add(
+        self,
+        batches: Sequence[Batch],
+        certificates: Sequence[Certificate],
+        settings: Settings = None,
+    ) -> None:
+        """All of them, and a setting's name and value, in one transaction, or none."""
         ...
 
     def close(self) -> None: ...
@@ -98,6 +111,10 @@ _CERTIFICATE = (
     "ON CONFLICT (frame) DO UPDATE SET chain_pem = "
     "COALESCE(ledger_certificates.chain_pem, excluded.chain_pem)"
 )
+_SETTING = (
+    "INSERT INTO settings (name, value) VALUES ({}) "
+    "ON CONFLICT (name) DO UPDATE SET value = excluded.value"
+)
 
 
 def links(found: Iterable[Any]) -> list[Link]:
@@ -127,6 +144,7 @@ class _Sqlite:
     _ADD_BATCH = _BATCH.format(_places("?", 6))
     _ADD_CALLS = _CALLS.format(_places("?", 3))
     _ADD_CERTIFICATE = _CERTIFICATE.format(_places("?", _COLUMNS))
+    _PUT_SETTING = _SETTING.format(_places("?", 2))
 
     def __init__(self, file: str, patience: int) -> None:
         self._file = file
@@ -152,7 +170,15 @@ class _Sqlite:
         found: int = self._connection().execute(f"{_POSITION}?", (chain,)).fetchone()[0]
         return found
 
-    def add(self, batches: Sequence[Batch], certificates: Sequence[Certificate]) -> None:
+    def ask(self, sql: str) -> Rows:
+        return self._connection().execute(sql).fetchall()
+
+    def add(
+        self,
+        batches: Sequence[Batch],
+        certificates: Sequence[Certificate],
+        settings: Settings = None,
+    ) -> None:
         connection = self._connection()
         connection.execute("BEGIN IMMEDIATE")
         try:
@@ -161,6 +187,8 @@ class _Sqlite:
             for *found_by, bodies, hashes in batches:
                 seq = connection.execute(self._ADD_BATCH, found_by).lastrowid
                 connection.execute(self._ADD_CALLS, (seq, bodies, hashes))
+            if settings:
+                connection.execute(self._PUT_SETTING, settings)
             connection.execute("COMMIT")
         except BaseException:
             with suppress(sqlite3.Error):
@@ -179,6 +207,7 @@ class _Postgres:
     _ADD_BATCH = _BATCH.format(_places("%s", 5) + ", %b") + " RETURNING seq"
     _ADD_CALLS = _CALLS.format("%s, %b, %b")
     _ADD_CERTIFICATE = _CERTIFICATE.format(_places("%s", _COLUMNS))
+    _PUT_SETTING = _SETTING.format(_places("%s", 2))
 
     def __init__(self, database_url: str, patience: int) -> None:
         seconds = max(1, patience // 1000)
@@ -208,7 +237,17 @@ class _Postgres:
             found: int = self._connection().execute(f"{_POSITION}%s", (chain,)).fetchone()[0]
             return found
 
-    def add(self, batches: Sequence[Batch], certificates: Sequence[Certificate]) -> None:
+    def ask(self, sql: str) -> Rows:
+        with self._connection().transaction():
+            found: Rows = self._connection().execute(sql).fetchall()
+            return found
+
+    def add(
+        self,
+        batches: Sequence[Batch],
+        certificates: Sequence[Certificate],
+        settings: Settings = None,
+    ) -> None:
         connection = self._connection()
         with connection.transaction(), connection.cursor() as cursor:
             if certificates:
@@ -216,6 +255,8 @@ class _Postgres:
             for *found_by, bodies, hashes in batches:
                 (seq,) = cursor.execute(self._ADD_BATCH, found_by).fetchone()
                 cursor.execute(self._ADD_CALLS, (seq, bodies, hashes))
+            if settings:
+                cursor.execute(self._PUT_SETTING, settings)
 
     def close(self) -> None:
         if self._taken is not None:

@@ -15,7 +15,7 @@ from phonotary.storage.store import SqlStore
 _OURS = frozenset(
     (
         "token_secret reviewer_password stir_credential stir_laboratory cnam_feed cnam_feed_2 "
-        "pristine starts"
+        "pristine starts ledger_witnessed"
     ).split()
 )
 

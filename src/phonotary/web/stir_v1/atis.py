@@ -119,8 +119,8 @@ def signing(
     return asked, _signed
 
 
-def verification(body: bytes) -> tuple[CallToVerify, Callable[[Verdict], bytes]]:
-    """The call that a body asks to verify, and what writes the answer to it."""
+def verification(body: bytes, caller: str) -> tuple[CallToVerify, Callable[[Verdict], bytes]]:
+    """The call that a body asks to verify for ``caller``, and what writes the answer to it."""
     call = read(_verification, body).verificationRequest
     if not call.to.tn:
         raise Problem("SVC4005", "to", "it names no number")
@@ -131,6 +131,7 @@ def verification(body: bytes) -> tuple[CallToVerify, Callable[[Verdict], bytes]]
         dest=tuple([number(one, "to") for one in call.to.tn]),
         time=call.time,
         identities=(call.identity,) if isinstance(call.identity, str) else call.identity,
+        caller_sid=caller,
     )
     return asked, _verified
 

@@ -115,10 +115,10 @@ class _Doors:
     ) -> Steps[Given]:
         if method != "POST":
             raise Problem("POL4050")
-        self._caller(headers)
+        caller = self._caller(headers)
         reading.fit(headers, body)
         dialect = ms if ms.verifies(body) else atis
-        call, write = dialect.verification(body)
+        call, write = dialect.verification(body, caller)
         yield
         return (yield from self._judged(call, write, VERIFICATION, headers, body, source))
 
@@ -134,8 +134,8 @@ class _Doors:
         self, method: str, query: str, headers: Headers, body: bytes, source: str
     ) -> Steps[Given]:
         text.fit(method, headers, body)
-        self._caller(headers)
-        call = text.verification(query, headers, body)
+        caller = self._caller(headers)
+        call = text.verification(query, headers, body, caller)
         return (yield from self._judged(call, text.verified, TEXT_VERIFY, headers, body, source))
 
     def _caller(self, headers: Headers) -> str:

@@ -133,8 +133,8 @@ def signing(
     return asked, partial(_signed, call.requestId)
 
 
-def verification(body: bytes) -> tuple[CallToVerify, Callable[[Verdict], bytes]]:
-    """The call that a body asks to verify, and what writes the answer to it."""
+def verification(body: bytes, caller: str) -> tuple[CallToVerify, Callable[[Verdict], bytes]]:
+    """The call that a body asks to verify for ``caller``, and what writes the answer to it."""
     call = read(_verification, body).verificationRequest
     if call.time < 0:
         raise Problem("SVC4005", "time", "it is before 1970")
@@ -148,6 +148,7 @@ def verification(body: bytes) -> tuple[CallToVerify, Callable[[Verdict], bytes]]
         dest=_written(called[1], called[0]),
         time=call.time,
         identities=identities,
+        caller_sid=caller,
     )
     return asked, partial(_verified, call.requestId, identities)
 

@@ -57,7 +57,7 @@ def signing(query: str, headers: Headers, body: bytes, caller: str, source: str)
     )
 
 
-def verification(query: str, headers: Headers, body: bytes) -> CallToVerify:
+def verification(query: str, headers: Headers, body: bytes, caller: str) -> CallToVerify:
     """The call that a query asks to verify, with the Identity headers of the body, one on each
     line, or else of the header ``Identity``."""
     asked = _parameters(query, _VERIFY)
@@ -67,6 +67,7 @@ def verification(query: str, headers: Headers, body: bytes) -> CallToVerify:
         dest=_numbers(asked),
         time=_instant(asked, "time"),
         identities=tuple(line.strip() for line in written.splitlines() if line.strip()),
+        caller_sid=caller,
     )
 
 
