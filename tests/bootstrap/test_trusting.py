@@ -12,6 +12,7 @@ from phonotary.config import Stir
 from phonotary.errors import Refused
 from phonotary.shaken import chains, issuing
 from phonotary.shaken.chains import Untrusted
+from phonotary.shaken.tn_auth_list import One, Spc
 from tests.bootstrap.scenes import CA, NOW, ROOT, OnDisk, Time
 
 PA_ROOT = issuing.root(NOW, subject=issuing.name("Lab", "STI-PA ROOT"))
@@ -35,10 +36,10 @@ def settings(tmp_path: Path) -> Stir:
     )
 
 
-def defect(files: TrustFiles, now: int = NOW) -> str | None:
+def defect(files: TrustFiles, now: int = NOW, chain: bytes = CHAIN) -> str | None:
     """Why the chain is not believed; None when it is."""
     try:
-        chains.validate(CHAIN, files.trust, now)
+        chains.validate(chain, files.trust, now)
     except Untrusted as untrusted:
         return str(untrusted.defect)
     return None
@@ -51,6 +52,17 @@ def test_a_new_list_of_revocations_is_taken(settings: Stir) -> None:
     put(settings.crl, issuing.crl(PA, NOW, [LINE]))
     assert (files.look(), defect(files)) == (True, "revoked")
     assert not files.look()
+
+
+@pytest.mark.parametrize(("vouches", "found"), [(True, None), (False, "scope_unproven")])
+def test_whether_a_provider_hands_on_any_number_is_the_operators_to_say(
+    settings: Stir, vouches: bool, found: str | None
+) -> None:
+    provider = issuing.sti_ca(ROOT, NOW, path_length=1)
+    above = issuing.delegate_ca(provider, NOW, [Spc("709J")])
+    below = issuing.delegate(above, NOW, [One("12155550100")])
+    files = TrustFiles(replace(settings, spc_vouches=vouches), Time())
+    assert defect(files, chain=issuing.chain(below, above, provider)) == found
 
 
 def test_new_authorities_are_taken_and_old_ones_left(settings: Stir) -> None:

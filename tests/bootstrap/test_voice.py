@@ -10,12 +10,15 @@ from typing import Any
 
 import pytest
 
+from phonotary.bootstrap.verifying import VerificationService
 from phonotary.bootstrap.voice import Voice
 from phonotary.clock import Clock
 from phonotary.config import ProviderFiles, Settings, Stir, Trunk
 from phonotary.errors import Reason, Refused
 from phonotary.shaken import issuing
+from phonotary.shaken.replays import Use
 from phonotary.shaken.signing import CallToSign
+from phonotary.shaken.verification import Rules
 from phonotary.storage import migrate
 from phonotary.storage.database import Database
 from tests.rooms.office import refused
@@ -60,6 +63,54 @@ def test_a_sandboxs_certificate_is_where_it_can_be_fetched_from(
     directory = voice.rehearsal.laboratory.servers["/lab/acme"].directory()
     assert directory["newOrder"].startswith(found)
     assert voice.verification.rules.lab == {found}
+
+
+def test_the_verifier_goes_by_the_operators_rules(database: Database) -> None:
+    said: dict[str, Any] = {
+        "diverted_freshness": 10_800,
+        "max_diversions": 4,
+        "max_targets": 2,
+        "replays": "off",
+        "allow_base": True,
+        "delegate_shaken": True,
+    }
+    rules = service(database, stir=Stir(**said)).verification.rules
+    assert {name: getattr(rules, name) for name in said} == said
+
+
+def test_unless_the_operator_says_otherwise_the_standards_rules_hold(database: Database) -> None:
+    held, rules = service(database).verification.rules, Rules()
+    assert all(getattr(held, one) == getattr(rules, one) for one in Rules.__slots__ if one != "lab")
+
+
+@pytest.mark.parametrize("by", ["setting", "rules"])
+def test_a_diverted_call_is_remembered_as_long_as_it_may_be_old(
+    database: Database, by: str
+) -> None:
+    verification = service(database, stir=Stir(diverted_freshness=600)).verification
+    if by == "rules":
+        rules = Rules(diverted_freshness=600)
+        verification = VerificationService(verification.repository, lambda: 0, rules)
+    replays = verification.replays
+    origin, one, other = (bytes([place] * 64) for place in range(3))
+    assert replays.divert(origin, one, 0, 1) is Use.FIRST
+    assert replays.divert(origin, other, 660, 1) is Use.REPLAY
+    assert replays.divert(origin, other, 661, 1) is Use.FIRST
+
+
+def test_a_memory_of_replays_that_is_too_small_is_one_line_that_names_the_setting(
+    database: Database, capsys: pytest.CaptureFixture[str]
+) -> None:
+    replays = service(database, stir=Stir(replay_memory=2)).verification.replays
+    capsys.readouterr()
+    for place in range(2):
+        replays.use(bytes([place] * 64), 0)
+    assert capsys.readouterr().err == ""
+    for place in range(2, 9):
+        replays.use(bytes([place] * 64), 0)
+    (line,) = capsys.readouterr().err.splitlines()
+    assert "a replay may pass: raise stir_replay_memory" in line
+    assert line.endswith("room=2")
 
 
 @pytest.mark.parametrize("network", ["127.0.0.1/8", "10.0.0.0/33", "owl.example", ""])

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from phonotary.config import service
+from phonotary.config import Stir, service
 
 OWL = "AC" + "1" * 32
 NOBODY: dict[str, str] = {}
@@ -62,6 +62,29 @@ def test_the_environment_wins_over_the_file(tmp_path: Path) -> None:
     assert (settings.port, settings.stir.rcd) == (9001, True)
 
 
+def test_the_verifiers_own_rules_are_settings(tmp_path: Path) -> None:
+    content = """
+        stir_diverted_freshness = 10800
+        stir_max_diversions = 0
+        stir_max_targets = 3
+        stir_replays = "off"
+        stir_replay_memory = 2000000
+        stir_allow_base = true
+        stir_delegate_shaken = true
+        stir_spc_vouches = false
+    """
+    assert service.service(written(tmp_path, content), NOBODY).stir == Stir(
+        diverted_freshness=10_800,
+        max_diversions=0,
+        max_targets=3,
+        replays="off",
+        replay_memory=2_000_000,
+        allow_base=True,
+        delegate_shaken=True,
+        spc_vouches=False,
+    )
+
+
 def test_three_settings_are_one_provider_for_every_account() -> None:
     environment = {
         "PHONOTARY_STIR_CHAIN": "/c.pem",
@@ -81,6 +104,13 @@ def test_three_settings_are_one_provider_for_every_account() -> None:
         ("stir_origid = 'mine'", "mine"),
         ("stir_crl_required = 'maybe'", "maybe"),
         ("stir_ledger_bound = 'much'", "much"),
+        ("stir_max_targets = 0", "stir_max_targets: 0 is not from 1 to 100"),
+        ("stir_diverted_freshness = 59", "stir_diverted_freshness: 59 is not from 60 to 86400"),
+        ("stir_max_diversions = 6", "stir_max_diversions: 6 is not from 0 to 5"),
+        ("stir_replays = 'allow'", "stir_replays: allow is none of refuse, off"),
+        ("stir_spc_vouches = 1", "stir_spc_vouches: 1 is neither true nor false"),
+        ("stir_replay_memory = 0", "stir_replay_memory: 0 is not from 1 to 100000000"),
+        ("workers = 257", "workers: 257 is not from 1 to 256"),
         ("stir_lab = 5", "5"),
         ("stir_lab = 'http://127.0.0.1:8080/lab'", "origin"),
         ("stir_key = '/k'", "stir_chain"),

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import importlib.util
+from dataclasses import fields
 from pathlib import Path
 from types import ModuleType
 
 import pytest
 
+from phonotary.bootstrap import registrars
 from phonotary.config import service
+from phonotary.outbound.registrars import bandwidth, http, sftp
 
 ROOT = Path(__file__).parents[2]
 
@@ -39,4 +42,15 @@ def test_every_setting_of_a_service_is_explained() -> None:
     missing = [
         name for name in service.NAMES if name.lower() not in told and f"_{name}" not in told
     ]
+    assert not missing
+
+
+def test_every_setting_of_a_database_is_explained() -> None:
+    told = (ROOT / "docs/cnam.md").read_text()
+    kinds = (bandwidth.Settings, http.Settings, sftp.Settings)
+    names = {each.name for kind in kinds for each in fields(kind)}
+    names |= {*registrars._Manual.__struct_fields__, *registrars._Own.__struct_fields__}
+    missing = sorted(
+        each for each in names if f"`{each}" not in told and f"\n{each} = " not in told
+    )
     assert not missing

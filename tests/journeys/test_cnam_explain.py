@@ -299,7 +299,18 @@ def test_an_unknown_carrier_or_line_is_a_wrong_call(town: Town) -> None:
         assert "Traceback" not in refused.stderr
 
 
-def test_an_opted_in_phone_without_a_carrier_is_a_wrong_call(town: Town) -> None:
-    refused = phonotary("explain", town.number, "--opted-in")
+@pytest.mark.parametrize(
+    ("options", "named"),
+    [
+        (("--opted-in",), "--opted-in"),
+        (("--line", "mobile"), "--line"),
+        (("--line", "landline"), "--line"),
+        (("--line", "mobile", "--opted-in"), "--opted-in"),
+    ],
+)
+def test_a_phone_without_a_carrier_is_a_wrong_call(
+    town: Town, options: tuple[str, ...], named: str
+) -> None:
+    refused = phonotary("explain", town.number, *options)
     assert (refused.returncode, refused.stdout) == (2, "")
-    assert "--at" in refused.stderr
+    assert refused.stderr == f"phonotary: {named} is of a phone that is called; --at says which.\n"

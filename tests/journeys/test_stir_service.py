@@ -363,7 +363,7 @@ def test_a_wrong_file_is_one_sentence(tmp_path: Path, workers: int) -> None:
         f'chain = "{service.file}"\nkey = "{service.file}"\nx5u = "https://owl.example/c.pem"\n'
     )
     done = phonotary("serve", "--config-file", str(service.file))
-    assert done.returncode == 1
+    assert done.returncode == 2
     # Of two workers the second may be told to stop before it has read the file.
     said = done.stderr.splitlines()
     assert 1 <= len(said) <= workers, done.stderr

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from itertools import count
+from types import SimpleNamespace
 
 import pytest
 
+from phonotary import sids
 from phonotary.bootstrap.standing import Standings, standing_in
 from phonotary.errors import Reason
 from phonotary.shaken.ports import ShownAs, Standing
@@ -159,6 +162,35 @@ def test_numbers_that_stand_alike_share_what_they_show(standings: Standings, kno
 def test_the_ledger_is_told_whose_word_the_name_is(standings: Standings, known: Scene) -> None:
     inputs = dict(standings(known.first, known.party.sid).inputs)
     assert list(inputs)[2:4] == [known.branded, known.cnam]
+
+
+def test_the_ledger_is_told_so_also_of_a_number_on_more_bundles_than_it_keeps(
+    database: Database, known: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Eight are kept, and those that play no part have the lowest SIDs here."""
+    counted = count(1)
+
+    def lowest(prefix: str) -> str:
+        return f"BU{next(counted):032x}" if prefix == "BU" else sids.mint(prefix)
+
+    def crowd(store: SqlStore) -> None:
+        number = store.numbers.first(phone_number=known.first)
+        assert number is not None
+        # A number is on one product of each policy at most.
+        taken = {one.policy_sid for one in store.bundles.all(account_sid=known.party.sid)}
+        products = [each.sid for each in policies.POLICIES if each.kind == TRUST_PRODUCT]
+        for policy in [sid for sid in products if sid not in taken][:8]:
+            idle = office.draft(store, known.party, policy)
+            office.assigned(store, known.party, idle, known.profile)
+            office.on(store, known.party, idle, number)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(bundles, "sids", SimpleNamespace(mint=lowest))
+        database.write(crowd)
+    inputs = [sid for sid, _ in anew(database, known).inputs]
+    assert inputs[0] == known.profile
+    assert inputs[2:4] == [known.branded, known.cnam]
+    assert inputs[4:] == [f"BU{n:032x}" for n in range(1, 5)]
 
 
 def test_what_was_approved_is_not_edited(database: Database, known: Scene) -> None:

@@ -265,6 +265,38 @@ def test_a_passed_call_shows_its_claims(post: Post) -> None:
     }
 
 
+RICH: dict[str, Any] = {
+    "rcd": {"nam": "Your Bank"},
+    "rcdi": {"/nam": "sha256-x"},
+    "crn": "Your card",
+}
+
+
+def claims_of(post: Post, verdict: Verdict) -> list[dict[str, Any]]:
+    said = post(verifying(), Services(verdict=verdict), VERIFICATION).json["verificationResponse"]
+    return [one["verifyResult"]["validClaims"] for one in said["verifyResults"]]
+
+
+def test_rich_call_data_that_was_withheld_is_no_valid_claim(post: Post) -> None:
+    one = judged("shaken", {"attest": "A", "iat": NOW, **RICH})
+    (claims,) = claims_of(post, replace(one, each=(one,)))
+    assert claims == {"attest": "A", "iat": NOW}
+
+
+def test_rich_call_data_that_holds_is_shown_with_its_digests(post: Post) -> None:
+    shown = {name: RICH[name] for name in ("rcd", "crn")}
+    one = replace(judged("shaken", {"attest": "A", **RICH}), rcd=shown)
+    (claims,) = claims_of(post, replace(one, each=(one,)))
+    assert claims == {"attest": "A", **RICH}
+
+
+def test_what_a_third_party_says_of_the_caller_is_no_valid_claim(post: Post) -> None:
+    """The header of its own holds, and is not what the whole verdict shows."""
+    first = judged("shaken", {"attest": "A"})
+    other = replace(judged("rcd", {"iat": NOW, **RICH}), rcd={"rcd": RICH["rcd"]})
+    assert claims_of(post, replace(first, each=(first, other))) == [{"attest": "A"}, {"iat": NOW}]
+
+
 @pytest.mark.parametrize("waits", [False, True])
 def test_a_failed_header_is_shown_with_its_reason(post: Post, waits: bool) -> None:
     verdict = replace(failed("signature", ppt="shaken"), each=(failed("signature", ppt="shaken"),))
@@ -310,9 +342,15 @@ def test_every_diversion_has_its_result(post: Post) -> None:
     assert call.dest == ("12155551213",)
 
 
-def test_without_a_diversion_the_to_header_is_what_was_called(post: Post) -> None:
+def test_what_is_really_called_decides_with_a_diversion_or_without(post: Post) -> None:
     services = Services()
     post(verifying(dest={"tn": "12155551213"}), services, VERIFICATION)
+    assert services.to_verify[0][0].dest == ("12155551213",)
+
+
+def test_the_to_header_is_what_was_called_where_nothing_else_is_said(post: Post) -> None:
+    services = Services()
+    post(verifying(identityHeaders=[DIV]), services, VERIFICATION)
     assert services.to_verify[0][0].dest == ("15715550000",)
 
 
@@ -323,6 +361,7 @@ def test_without_a_diversion_the_to_header_is_what_was_called(post: Post) -> Non
         ({"time": None}, "Missing mandatory parameter 'time'."),
         ({"time": -1}, "Invalid 'time' parameter value: it is before 1970."),
         ({"from": {"tn": "x"}}, "Invalid 'from' parameter value: a number is"),
+        ({"dest": {}}, "Missing mandatory parameter 'dest.tn'."),
     ],
 )
 def test_a_verification_request_at_fault_is_told_in_one_sentence(

@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable
 from contextlib import suppress
 
 from phonotary import report
+from phonotary.storage.faults import Away
 
 _POLL = 1.0
 
@@ -33,6 +34,9 @@ class Lane:
                     # first.
                     await asyncio.sleep(0)
                     continue
+            except Away:
+                # The database has said so itself, once.
+                pass
             except Exception:
                 report.to("phonotary.work").exception("a round of work failed")
             with suppress(TimeoutError):

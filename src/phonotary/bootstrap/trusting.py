@@ -53,7 +53,12 @@ class TrustFiles:
         anchors: tuple[x509.Certificate, ...] = ()
         if settings.anchors is not None:
             anchors = certificates_in(settings.anchors)
-        return Trust(anchors, self._revocations(), settings.crl_required)
+        return Trust(
+            anchors,
+            self._revocations(),
+            settings.crl_required,
+            spc_vouches=settings.spc_vouches,
+        )
 
     def _revocations(self) -> Revocations | None:
         """The list of the file; the one held before where that is newer, so that putting an old

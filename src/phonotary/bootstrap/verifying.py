@@ -31,7 +31,10 @@ class VerificationService:
     ) -> None:
         self.repository = repository
         self.rules = rules or Rules()
-        self.replays = Replays(self.rules.freshness) if replays is None else replays
+        if replays is None:
+            ours = self.rules
+            replays = Replays(ours.freshness, diverted_freshness=ours.diverted_freshness)
+        self.replays = replays
         self._now, self._remember = now, remember
 
     def verify_now(

@@ -19,7 +19,7 @@ from phonotary.bootstrap.trusting import TrustFiles
 from phonotary.bootstrap.verifying import VerificationService
 from phonotary.clock import Clock
 from phonotary.cnam.dips import Status
-from phonotary.config import Settings
+from phonotary.config import Settings, Stir
 from phonotary.config import Trunk as TrunkSettings
 from phonotary.errors import Reason, Refused
 from phonotary.outbound.fetch import Fetcher
@@ -28,6 +28,7 @@ from phonotary.shaken.certificates import SigningCredential
 from phonotary.shaken.laboratory.policy_administrator import Member
 from phonotary.shaken.ledger import Entry
 from phonotary.shaken.origids import OrigidPolicy
+from phonotary.shaken.replays import Replays
 from phonotary.shaken.trust import Trust
 from phonotary.shaken.verdicts import Verdict
 from phonotary.shaken.verification import CallToVerify, Rules
@@ -113,10 +114,12 @@ class Voice:
         )
         lab = stir.lab | ({origin} if settings.sandbox else set())
         self._fetcher = Fetcher(lab=lab)
+        rules = _rules(stir, lab)
         self.verification = VerificationService(
             Repository(self._fetcher, trust, wall),
             wall,
-            Rules(lab=lab),
+            rules,
+            _replays(stir, rules),
             remember=self._remember,
         )
         self._trust = trust
@@ -156,7 +159,7 @@ class Voice:
             return await serve(settings.host, port, redirect, shared=settings.workers > 1)
         except OSError as error:
             raise Refused(
-                Reason.UNAVAILABLE,
+                Reason.INVALID_PARAMETER,
                 f"cannot listen for SIP on {settings.host} port {port}: {error.strerror}",
             ) from error
 
@@ -233,6 +236,28 @@ class Voice:
 
     def _remember(self, call: CallToVerify, verdict: Verdict, door: str, source: str) -> None:
         self.ledger.append(_verified(call, verdict, door, source, self._clock.wall()))
+
+
+def _rules(stir: Stir, lab: frozenset[str]) -> Rules:
+    return Rules(
+        lab=lab,
+        diverted_freshness=stir.diverted_freshness,
+        max_diversions=stir.max_diversions,
+        max_targets=stir.max_targets,
+        replays=stir.replays,
+        allow_base=stir.allow_base,
+        delegate_shaken=stir.delegate_shaken,
+    )
+
+
+def _replays(stir: Stir, rules: Rules) -> Replays:
+    def full() -> None:
+        _log().warning(
+            "the memory of used PASSporTs is full, and a replay may pass: raise stir_replay_memory",
+            room=stir.replay_memory,
+        )
+
+    return Replays(rules.freshness, stir.replay_memory, rules.diverted_freshness, full)
 
 
 def _verified(call: CallToVerify, verdict: Verdict, door: str, source: str, now: int) -> Entry:

@@ -2,25 +2,59 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 import typer
 
-from phonotary.errors import Refused
+from phonotary.errors import Reason, Refused
+
+
+class Misset(Exception):
+    """A setting is not as it should be; the sentence says which, and what is wrong with it."""
+
+
+@contextmanager
+def settings_taken() -> Iterator[None]:
+    """In here the settings are made use of: what is refused is one of them. What is UNAVAILABLE may
+    be there the next time and is refused as it is elsewhere."""
+    try:
+        yield
+    except Refused as refused:
+        if refused.reason is Reason.UNAVAILABLE:
+            raise
+        raise Misset(refused.because) from refused
 
 
 def code_of(work: Callable[[], object]) -> int:
-    """Run ``work``: 0 when it is done, 1 when a rule or the database said no."""
+    """Run ``work``: 0 when it is done, 1 when a rule or the database said no, 2 for a setting."""
     try:
         work()
+    except Misset as misset:
+        typer.echo(f"phonotary: {misset}", err=True)
+        return 2
     except Refused as refused:
-        typer.echo(f"phonotary: {refused.because}", err=True)
+        typer.echo(f"phonotary: {refused.because}{_why(refused)}", err=True)
         return 1
     except Exception as error:
-        # Told apart by name: a command that needs no database should not load its library.
-        if type(error).__module__ != "sqlalchemy.exc":
+        if not _is_the_databases(error):
             raise
-        first = str(getattr(error, "orig", error)).strip().splitlines()[0]
-        typer.echo(f"phonotary: the database does not answer: {first}", err=True)
+        typer.echo(f"phonotary: the database does not answer: {_said(error)}", err=True)
         return 1
     return 0
+
+
+def _why(refused: Refused) -> str:
+    """What the driver says of a database that is away: whoever runs a command is to mend it."""
+    cause = refused.__cause__
+    away = refused.reason is Reason.UNAVAILABLE and _is_the_databases(cause)
+    return f" ({_said(cause)})" if away else ""
+
+
+def _is_the_databases(error: object) -> bool:
+    """Told by name: a command that needs no database should not load its library."""
+    return type(error).__module__ == "sqlalchemy.exc"
+
+
+def _said(error: object) -> str:
+    return str(getattr(error, "orig", error)).strip().splitlines()[0]

@@ -23,9 +23,13 @@ def explain(
         str | None,
         typer.Option(help="Also what a phone of this carrier shows: ours, fresh, daily, …"),
     ] = None,
-    line: Annotated[str, typer.Option(help="The called line: landline or mobile.")] = "landline",
+    line: Annotated[
+        str | None,
+        typer.Option(help="With --at: the called line, landline or mobile."),
+    ] = None,
     opted_in: Annotated[
-        bool, typer.Option("--opted-in", help="The mobile line's subscriber asked for names.")
+        bool,
+        typer.Option("--opted-in", help="With --at: the mobile line's subscriber asked for names."),
     ] = False,
     data: Annotated[Path | None, typer.Option(help="Directory given to up.")] = None,
 ) -> None:
@@ -34,9 +38,10 @@ def explain(
     from phonotary.cnam.propagation import CARRIERS, Line
 
     carrier = _one_of(CARRIERS, at, "carrier") if at is not None else None
-    called = _one_of({each.value: each for each in Line}, line, "line")
-    if opted_in and carrier is None:
-        typer.echo("phonotary: --opted-in is of a phone that is called; --at says which.", err=True)
+    called = _one_of({each.value: each for each in Line}, line or Line.LANDLINE, "line")
+    if carrier is None and (opted_in or line is not None):
+        option = "--opted-in" if opted_in else "--line"
+        typer.echo(f"phonotary: {option} is of a phone that is called; --at says which.", err=True)
         raise typer.Exit(2)
     phone = Phone(carrier, called, opted_in) if carrier is not None else None
     url = url_of(data)

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import typer
 
 from phonotary import config, sids
-from phonotary.cli import leftovers, running
+from phonotary.cli import exits, leftovers, running
 
 if TYPE_CHECKING:
     import asyncio
@@ -152,7 +152,8 @@ def serve(
     from phonotary.bootstrap.hub import open_hub
 
     hub = open_hub(settings)
-    hub.serve_at(origin_of(listener))
+    with exits.settings_taken():
+        hub.serve_at(origin_of(listener))
     gc.freeze()
     gc.enable()
     # uvloop where there is one: asyncio's own loop costs as much per request as we do.
@@ -173,7 +174,8 @@ async def _run(
     class Server(uvicorn.Server):
         async def startup(self, sockets: list[socket.socket] | None = None) -> None:
             await super().startup(sockets)
-            await hub.start()
+            with exits.settings_taken():
+                await hub.start()
             if doors is not None:
                 await doors.serve(self._protocol)
             served(hub)

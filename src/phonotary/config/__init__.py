@@ -6,7 +6,7 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +95,22 @@ class Stir:
     """RFC 6979 nonces: the same signature for the same call, a tenth slower."""
     rcd: bool = False
     """Every A carries the approved business's name as Rich Call Data."""
+    diverted_freshness: int = 60
+    """Seconds that what was signed before a diversion may be old."""
+    max_diversions: int = 5
+    """Diversions of one call that are followed."""
+    max_targets: int = 10
+    """How many times, while it is fresh, one call may arrive diverted anew."""
+    replays: Literal["refuse", "off"] = "refuse"
+    """``refuse`` a PASSporT used twice; ``off``: nothing is remembered."""
+    replay_memory: int = 250_000
+    """Used PASSporTs that a process remembers, and as many diverted ones."""
+    allow_base: bool = False
+    """A PASSporT without a level validates a number."""
+    delegate_shaken: bool = False
+    """A delegate's certificate may sign ``shaken``."""
+    spc_vouches: bool = True
+    """A provider's CA may certify any number to a delegate."""
     directory: int = 2_000_000
     """Numbers whose standing is kept in memory."""
     ledger_bound: int = 100_000

@@ -38,11 +38,14 @@ def _port(text: str) -> int:
     return int(text)
 
 
-def _workers(text: str) -> int:
-    number = _whole(text)
-    if not 1 <= number <= MOST_WORKERS:
-        raise ValueError(f"workers are 1 to {MOST_WORKERS}, and {text} is not")
-    return number
+def _within(least: int, most: int) -> Callable[[str], int]:
+    def read(text: str) -> int:
+        number = _whole(text)
+        if not least <= number <= most:
+            raise ValueError(f"{text} is not from {least} to {most}")
+        return number
+
+    return read
 
 
 def _sessions(text: str) -> int:
@@ -98,7 +101,7 @@ _PLAIN: dict[str, Callable[[str], Any]] = {
     "SIP_PORT": _port,
     "SIP_UNSIGNED": _one_of("proceed", "block"),
     "SIP_FAILED": _one_of("proceed", "block"),
-    "WORKERS": _workers,
+    "WORKERS": _within(1, MOST_WORKERS),
 }
 _STIR: dict[str, Callable[[str], Any]] = {
     "STIR_ANCHORS": Path,
@@ -109,6 +112,15 @@ _STIR: dict[str, Callable[[str], Any]] = {
     "STIR_ORIGID": _one_of("as-given", "per-call", "per-customer"),
     "STIR_DETERMINISTIC": _yes,
     "STIR_RCD": _yes,
+    "STIR_DIVERTED_FRESHNESS": _within(60, 86_400),
+    # Every order of the diversions is tried, so more would cost a caller nothing and us much.
+    "STIR_MAX_DIVERSIONS": _within(0, 5),
+    "STIR_MAX_TARGETS": _within(1, 100),
+    "STIR_REPLAYS": _one_of("refuse", "off"),
+    "STIR_REPLAY_MEMORY": _within(1, 100_000_000),
+    "STIR_ALLOW_BASE": _yes,
+    "STIR_DELEGATE_SHAKEN": _yes,
+    "STIR_SPC_VOUCHES": _yes,
     "STIR_DIRECTORY": _whole,
     "STIR_HSM_SESSIONS": _sessions,
     "STIR_HSM_SECONDS": _seconds,

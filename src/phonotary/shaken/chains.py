@@ -144,7 +144,7 @@ def _check_scopes(scopes: Sequence[Scope], trust: Trust) -> None:
                 Defect.NO_TN_AUTH_LIST,
                 "An authority under a delegate authority has no TN Authorization List.",
             )
-        within = tn_auth_list.encompasses(parent, child, trust.numbers_of_spc)
+        within = tn_auth_list.encompasses(parent, child)
         if within is False:
             raise Untrusted(
                 Defect.SCOPE_EXCEEDED, "A delegate certificate exceeds its issuer's numbers."

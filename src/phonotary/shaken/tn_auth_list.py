@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_right
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from cryptography import x509
@@ -97,10 +97,6 @@ def decode(encoded: bytes) -> tuple[Entry, ...]:
     return entries
 
 
-NumbersOfSpc = Callable[[str], Iterable[Entry]]
-"""A database of which numbers a provider code holds; none is published to everybody."""
-
-
 class Numbers:
     """Entries made ready for questions: each is answered in logarithmic time, whatever the size.
 
@@ -156,12 +152,10 @@ def contains(entries: Iterable[Entry], tn: str) -> bool | None:
     return None if numbers.codes else False
 
 
-def encompasses(
-    parent: Sequence[Entry], child: Iterable[Entry], numbers_of_spc: NumbersOfSpc | None = None
-) -> bool | None:
+def encompasses(parent: Iterable[Entry], child: Iterable[Entry]) -> bool | None:
     """Whether all that the child speaks for is within the parent's scope (RFC 9060 section 4).
 
-    None when numbers stand under a provider code and no database says which numbers it holds.
+    None when numbers stand under a provider code: which ones it holds is published nowhere.
     """
     scope = Numbers(parent)
     beyond = [entry for entry in child if not scope.holds(entry)]
@@ -169,12 +163,7 @@ def encompasses(
         return True
     if not scope.codes or any(isinstance(entry, Spc) for entry in beyond):
         return False
-    if numbers_of_spc is None:
-        return None
-    # A child may lie partly in the parent's own ranges and partly in its provider's.
-    held = (entry for code in scope.codes for entry in numbers_of_spc(code))
-    widened = Numbers((*parent, *held))
-    return all(widened.holds(entry) for entry in beyond)
+    return None
 
 
 def _span(entry: One | Range) -> tuple[int, int]:

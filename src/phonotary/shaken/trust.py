@@ -15,7 +15,6 @@ from phonotary.errors import Refused
 from phonotary.shaken import jose, paths
 from phonotary.shaken.paths import Anchors, Defect, Untrusted
 from phonotary.shaken.revocations import Revocations
-from phonotary.shaken.tn_auth_list import NumbersOfSpc
 
 MAX_ANCHORS = 500
 _BASE64 = re.compile(r"[A-Za-z0-9+/\s]+={0,2}\s*")
@@ -29,12 +28,11 @@ class Trust:
     revocations: Revocations | None = None
     crl_required: bool = False
     """Whether a chain is refused when no list, or only a stale one, is at hand."""
-    numbers_of_spc: NumbersOfSpc | None = None
-    """Answers whether a delegate's numbers are its provider's (RFC 9060 section 4)."""
     spc_vouches: bool = True
-    """Without such a database: whether a provider's CA may hand on any number. True, because the
-    same provider's own leaf may sign for any number too, so nothing is gained by refusing its
-    delegates; False for a verifier that gives delegates more than it gives that leaf."""
+    """Whether a provider's CA may hand on any number: which ones the provider holds is published
+    nowhere (RFC 9060 section 4). True, because the same provider's own leaf may sign for any
+    number too, so nothing is gained by refusing its delegates; False for a verifier that gives
+    delegates more than it gives that leaf."""
     links: Anchors = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:

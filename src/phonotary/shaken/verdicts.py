@@ -15,6 +15,7 @@ from phonotary.errors import Reason, Refused
 from phonotary.shaken.attestation import Level
 from phonotary.shaken.failures import FAILURES, STEPS, Failure, Verstat
 from phonotary.shaken.passport import Passport
+from phonotary.shaken.replays import Taken
 
 __all__ = ["FAILURES", "Failure", "Unobtainable", "UnusableCall", "Verdict", "Verstat", "failed"]
 
@@ -69,6 +70,8 @@ class Verdict(msgspec.Struct, frozen=True, gc=False):
     """The row of FAILURES, or empty: finer than ``case``, which has one E17 for many."""
     notes: tuple[str, ...] = ()
     """What was let pass but should be known; one sentence each."""
+    uses: tuple[Taken, ...] = ()
+    """What the call was the first to use of the memory of replays."""
 
     @property
     def passed(self) -> bool:

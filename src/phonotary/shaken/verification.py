@@ -25,7 +25,7 @@ from phonotary.errors import Refused
 from phonotary.shaken import div, identity_header
 from phonotary.shaken.chains import ValidChain
 from phonotary.shaken.passport import Identity
-from phonotary.shaken.replays import Replays
+from phonotary.shaken.replays import Replays, Taken, Use
 from phonotary.shaken.verdicts import Verdict, Verstat, failed
 from phonotary.shaken.verification_claims import Asked, Candidate, Rules, asked, examine
 from phonotary.shaken.verification_credential import Credential, judge
@@ -68,7 +68,18 @@ class Pending(msgspec.Struct, frozen=True, gc=False):
     call_id: str | None
 
 
+class _Used(NamedTuple):
+    """A PASSporT, by its place, and what its use is to those before."""
+
+    at: int
+    use: Use
+    taken: Taken
+    because: str = ""
+
+
 _STRAIGHT = Way()
+_SAYS_ANOTHER = "The 'identity' is in compact form, and does not fit what the request says."
+_TOO_MANY = "The PASSporT was already diverted to as many targets as one call may be."
 _SHAKEN: tuple[str | None, ...] = ("shaken",)
 _EVERY: tuple[str | None, ...] = ("shaken", "rcd", None)
 
@@ -76,7 +87,7 @@ _EVERY: tuple[str | None, ...] = ("shaken", "rcd", None)
 def begin(call: CallToVerify, now: Instant, rules: Rules) -> Verdict | Pending:
     """Every step that needs no credential. Raises UnusableCall for a request that cannot be judged
     (E1, E2): no numbers, or what is neither number nor URI."""
-    wanted = asked(call.orig, call.dest)
+    wanted = asked(call.orig, call.dest, call.time)
     try:
         values = _values(call.identities)
     except Refused as refused:
@@ -111,18 +122,18 @@ def conclude(
     """The verdict, given what was obtained for each of ``pending.urls``; one that is not there
     counts as not obtainable (E8)."""
     each = [
-        judge(part, chains.get(part.info), now) if isinstance(part, Candidate) else part
+        _judged(part, chains, now) if isinstance(part, Candidate) else part
         for part in pending.parts
     ]
     way = pending.way
-    each, again = _without_replays(pending, each, now, rules, replays)
+    each, taken, again = _without_replays(pending, each, now, rules, replays)
     if way.diversions and not all(each[at].passed for at in way.diversions):
         each = _without_gaps(way, each)
     chosen = _chosen(pending, each, rules)
     if chosen is None:
-        return _refusal(each)
+        return replace(_refusal(each), uses=taken)
     winner, diverted = chosen
-    whole = _whole(each[winner], each)
+    whole = replace(each[winner], each=tuple(each), uses=taken)
     if len(each) == 1 and not again:
         return whole
     held = [one for one in each if one.passed]
@@ -137,6 +148,15 @@ def conclude(
         rcd=next((one for one in said if one is not None), None),
         notes=(*[note for one in held for note in one.notes], *again),
     )
+
+
+def _judged(part: Candidate, chains: Mapping[str, Credential], now: Instant) -> Verdict:
+    verdict = judge(part, chains.get(part.info), now)
+    if part.compact and verdict.reason == "signature":
+        # The other side signed something else than this request says, a mky or an untranslated
+        # number perhaps: that is no forgery yet, and the full form would tell.
+        return failed("compact-form", _SAYS_ANOTHER, passport=part.passport, ppt=part.ppt)
+    return verdict
 
 
 def _own_number(part: Candidate | Verdict, chains: Mapping[str, Credential]) -> bool:
@@ -155,32 +175,77 @@ def _without_replays(
     now: Instant,
     rules: Rules,
     replays: Replays,
-) -> tuple[list[Verdict], tuple[str, ...]]:
-    """The verdicts less those of PASSporTs that another call has used, and what is only noted.
-
-    What leads to the called number itself counts. A PASSporT below a diversion does not: the call
-    has come here by way of the number it was made for, and was verified there.
-    """
+) -> tuple[list[Verdict], tuple[Taken, ...], tuple[str, ...]]:
+    """The verdicts less those of PASSporTs that another call has used; what this call is the
+    first to use; and what is only noted."""
     if rules.replays == "off":
-        return each, ()
+        return each, (), ()
+    found: list[_Used] = []
     notes: list[str] = []
-    for at, (part, verdict) in enumerate(zip(pending.parts, each, strict=True)):
-        if not (isinstance(part, Candidate) and part.direct and verdict.passed):
-            continue
-        if not replays.used(part.passport.signature, now, pending.call_id):
-            continue
-        again = failed("replayed", passport=part.passport, ppt=part.ppt)
-        if rules.replays == "refuse":
-            each[at] = again
-        else:
-            notes.append(again.desc)
-    return each, tuple(notes)
+    for uses in (_uses_here, _uses_below) if pending.way.diversions else (_uses_here,):
+        for one in uses(pending, each, now, rules, replays):
+            found.append(one)
+            if one.use is not Use.REPLAY:
+                continue
+            before = each[one.at]
+            again = failed("replayed", one.because, passport=before.passport, ppt=before.ppt)
+            if rules.replays == "refuse":
+                each[one.at] = again
+            else:
+                notes.append(again.desc)
+    return each, tuple([one.taken for one in found if one.use is Use.FIRST]), tuple(notes)
 
 
-def used(verdict: Verdict) -> tuple[bytes, ...]:
-    """The signatures that a verdict has used up, for whoever must take it back."""
-    found = verdict.each or (verdict,)
-    return tuple([one.passport.signature for one in found if one.passed and one.passport])
+def _uses_here(
+    pending: Pending, each: Sequence[Verdict], now: Instant, rules: Rules, replays: Replays
+) -> list[_Used]:
+    """Of what leads to the called number itself, which may be used once. A diversion that leads
+    nowhere validates nothing, so it is not used up."""
+    way = pending.way
+    nowhere = way.diversions if way.diversions and not _whole_way(way, each) else ()
+    found = []
+    for at, part in enumerate(pending.parts):
+        if isinstance(part, Candidate) and part.direct and each[at].passed and at not in nowhere:
+            signature = part.passport.signature
+            use = replays.use(signature, now, pending.call_id)
+            found.append(_Used(at, use, (signature, None)))
+    return found
+
+
+def _uses_below(
+    pending: Pending, each: Sequence[Verdict], now: Instant, rules: Rules, replays: Replays
+) -> list[_Used]:
+    """Of what stands below a diversion. It may come again, for the number it was made for may
+    ring several others (RFC 8946 section 4.1). But whoever was called once could else divert that
+    call to all the world, so it may come ``max_targets`` times."""
+    way = pending.way
+    if not _whole_way(way, each):
+        return []
+    by = _signature(pending.parts[way.diversions[-1]])
+    found = []
+    for at in way.origins:
+        if each[at].passed:
+            signature = _signature(pending.parts[at])
+            use = replays.divert(signature, by, now, rules.max_targets)
+            found.append(_Used(at, use, (signature, by), _TOO_MANY))
+    return found
+
+
+def _whole_way(way: Way, each: Sequence[Verdict]) -> bool:
+    """Whether every diversion holds, and something below them."""
+    return all([each[at].passed for at in way.diversions]) and any(
+        [each[at].passed for at in way.origins]
+    )
+
+
+def _signature(part: Candidate | Verdict) -> bytes:
+    assert part.passport is not None
+    return part.passport.signature
+
+
+def used(verdict: Verdict) -> tuple[Taken, ...]:
+    """What a verdict was the first to use, for whoever must take it back."""
+    return verdict.uses
 
 
 def _left(pending: Pending) -> tuple[str, ...]:

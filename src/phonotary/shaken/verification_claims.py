@@ -12,6 +12,7 @@ from functools import lru_cache
 from typing import Any, Literal, NamedTuple
 
 import msgspec
+from msgspec.structs import replace
 
 from phonotary.clock import Instant
 from phonotary.errors import Refused
@@ -35,17 +36,24 @@ class Rules:
     freshness: int = 60
     """Seconds that ``time`` and ``iat`` may differ from now (RFC 8224 section 6.2)."""
     diverted_freshness: int = 60
-    """The same for the PASSporT below a ``div``: RFC 8946 section 4.2 would let a transfer be
-    hours old."""
+    """Seconds that the ``iat`` of a PASSporT below a ``div`` may lie behind: a call may be sent on
+    after it has rung, and RFC 8946 section 4.2 would let a transfer be hours old."""
     ports: frozenset[int] = credential_url.PORTS
     lab: frozenset[str] = frozenset()
     """Origins of a laboratory that may be http and on any port."""
     allow_base: bool = False
-    """Let a PASSporT without ``attest`` (no ppt, or ``rcd``) validate the number by itself."""
+    """Let a PASSporT without ``attest`` (no ppt, or ``rcd``) validate the number by itself; one
+    without ppt may then be in compact form."""
+    delegate_shaken: bool = False
+    """Let a delegate's certificate sign ``shaken`` for its numbers, which ATIS-1000092 forbids
+    [M]."""
     replays: Literal["refuse", "note", "off"] = "refuse"
     max_headers: int = 10
     max_diversions: int = 5
-    """As the 3GPP and French profiles have it."""
+    """As the 3GPP and French profiles have it; 0 follows none."""
+    max_targets: int = 10
+    """How many times, while it is fresh, one call may arrive here diverted anew: a number that
+    rings several others sends the same call on to each (RFC 8946 section 4.1)."""
 
 
 class Asked(msgspec.Struct, frozen=True, gc=False):
@@ -56,6 +64,7 @@ class Asked(msgspec.Struct, frozen=True, gc=False):
     dest: tuple[tuple[str, str], ...]
     orig_claim: Mapping[str, str]
     dest_claim: Mapping[str, list[str]]
+    time: Instant | None = None
 
 
 class Candidate(msgspec.Struct, frozen=True, gc=False):
@@ -69,6 +78,10 @@ class Candidate(msgspec.Struct, frozen=True, gc=False):
     """Its ``dest`` has the called numbers, so no diversion is needed."""
     div: Identity | None = None
     """The number it is diverted from."""
+    compact: bool = False
+    """Its claims are not its own but what the request says."""
+    delegate: bool = False
+    """A delegate may have signed it."""
 
 
 class _Said(NamedTuple):
@@ -81,7 +94,7 @@ class _Said(NamedTuple):
     because: str = ""
 
 
-def asked(orig: str, dest: tuple[str, ...]) -> Asked:
+def asked(orig: str, dest: tuple[str, ...], time: Instant | None = None) -> Asked:
     """The request's numbers or URIs, canonical. Raises UnusableCall (E1, E2)."""
     if not dest:
         raise UnusableCall("E1", "to", "The request names no called number.")
@@ -91,7 +104,7 @@ def asked(orig: str, dest: tuple[str, ...]) -> Asked:
     claim = {kind: [value]}
     for kind, value in called[1:]:
         claim.setdefault(kind, []).append(value)
-    return Asked(caller, called, {caller[0]: caller[1]}, claim)
+    return Asked(caller, called, {caller[0]: caller[1]}, claim, time)
 
 
 def _identity(text: str, parameter: str) -> tuple[str, str]:
@@ -115,19 +128,30 @@ def examine(value: str, asked: Asked, now: Instant, rules: Rules) -> Candidate |
     token = token.strip()
     if said.reason:
         return failed(said.reason, said.because, ppt=said.ppt)
-    if token.startswith(".."):
+    compact = token.startswith("..")
+    if compact and (said.ppt is not None or asked.time is None):
         return failed("compact-form", ppt=said.ppt)
     try:
-        found = passport.read(token)
+        found = passport.read(_expanded(token, said, asked) if compact else token)
     except Refused as refused:
         return failed("unreadable-passport", refused.because, ppt=said.ppt)
     reason = _header_fault(found.header, said)
     if reason:
         return failed(reason, passport=found, ppt=said.ppt)
     try:
-        return _claims(found, said, asked, now, rules)
+        fits = _claims(found, said, asked, now, rules)
     except Refused as refused:
         return failed("claim-missing", refused.because, passport=found, ppt=said.ppt)
+    return replace(fits, compact=True) if compact and isinstance(fits, Candidate) else fits
+
+
+def _expanded(token: str, said: _Said, asked: Asked) -> str:
+    """The full form of a base PASSporT, which holds what the request says; ``iat`` is its time
+    (RFC 8225 section 7, RFC 8224 section 4). Raises Refused when the token is no signature."""
+    header = passport.canonical({"alg": "ES256", "typ": "passport", "x5u": said.info})
+    dest = {kind: sorted(values) for kind, values in asked.dest_claim.items()}
+    claims = passport.base_payload(asked.orig_claim, dest, asked.time or 0)
+    return passport.expand(token, header, claims)
 
 
 @lru_cache(maxsize=16_384)
@@ -204,11 +228,11 @@ def _claims(
         left = uris.canonical(div.diverted(found))
     # How old the lower end of a diversion may be is known only once the chain is.
     window = rules.freshness if direct else max(rules.freshness, rules.diverted_freshness)
-    if not -window <= now - iat <= window:
+    if not -rules.freshness <= now - iat <= window:
         return failed("stale-iat", passport=found, ppt=ppt)
     if called is not None and uris.canonical(called) != asked.orig:
         return failed("orig-mismatch", passport=found, ppt=ppt)
-    return Candidate(found, ppt, said.info, iat, direct, left)
+    return Candidate(found, ppt, said.info, iat, direct, left, delegate=rules.delegate_shaken)
 
 
 def _text(payload: Mapping[str, Any], claim: str) -> bool:

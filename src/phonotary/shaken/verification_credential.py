@@ -78,7 +78,7 @@ def _fault(candidate: Candidate, chain: ValidChain, now: Instant) -> tuple[str, 
     if candidate.ppt == "shaken":
         if found.payload["attest"] not in _LEVELS:
             return "attest", ""
-        if chain.is_delegate:
+        if chain.is_delegate and not candidate.delegate:
             return "delegate-signed-shaken", ""
     # A provider code might speak for any number: which ones, no certificate says.
     if chain.spc is None and _covered(candidate, chain) is False:

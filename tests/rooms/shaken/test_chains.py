@@ -282,15 +282,7 @@ DEFECTS: dict[str, tuple[Defect, Callable[[], Made]]] = {
         D.SCOPE_EXCEEDED,
         lambda: delegated([Range("12155550000", 100)], [Spc("709J")]),
     ),
-    "a number its provider does not hold": (
-        D.SCOPE_EXCEEDED,
-        lambda: delegated(
-            [Spc("709J")],
-            [One("12155550100")],
-            numbers_of_spc=lambda code: [Range("12155550000", 100)],
-        ),
-    ),
-    "numbers under a code, and nobody to ask": (
+    "numbers under a code, which the verifier does not take": (
         D.SCOPE_UNPROVEN,
         lambda: delegated([Spc("709J")], [One("12155550100")], spc_vouches=False),
     ),
@@ -416,13 +408,8 @@ def test_a_delegate_below_two_delegate_authorities_is_within_both() -> None:
     assert refused.value.defect is Defect.SCOPE_EXCEEDED
 
 
-@pytest.mark.parametrize(
-    "settings",
-    [{"spc_vouches": True}, {"numbers_of_spc": lambda code: [One("12155550100")]}],
-    ids=["the provider vouches", "a database says so"],
-)
-def test_numbers_under_a_provider_code_are_believed(settings: dict[str, object]) -> None:
-    made = delegated([Spc("709J")], [One("12155550100")], **settings)
+def test_numbers_under_a_provider_code_are_believed() -> None:
+    made = delegated([Spc("709J")], [One("12155550100")])
     assert judged(made).covers("12155550100") is True
 
 

@@ -221,11 +221,3 @@ def test_a_child_scope_is_within_open_or_beyond(
     parent: list[Entry], child: list[Entry], within: bool | None
 ) -> None:
     assert encompasses(parent, child) is within
-
-
-def test_a_database_says_which_numbers_a_provider_holds() -> None:
-    held = {"709J": [Range("20", 10)], "709K": [One("40")]}
-    parent = [Spc("709J"), Spc("709K"), Range("10", 10)]
-    assert encompasses(parent, [Range("15", 10), One("40")], held.__getitem__) is True
-    assert encompasses(parent, [Range("15", 16)], held.__getitem__) is False
-    assert encompasses([Spc("709K")], [One("20")], held.__getitem__) is False

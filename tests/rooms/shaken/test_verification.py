@@ -435,6 +435,14 @@ def base(**changes: Any) -> dict[str, Any]:
     return shaken(attest=None, origid=None, **changes)
 
 
+def test_a_delegate_certificate_signs_shaken_for_its_numbers_where_the_rules_allow() -> None:
+    one, rules = customer([ORIG], CUSTOMER_X5U), Rules(delegate_shaken=True)
+    known = {CUSTOMER_X5U: one.valid()}
+    assert verify(call(one.header(shaken())), known, rules=rules).attest is Level.A
+    other = call(one.header(shaken(orig={"tn": "12155559999"})), orig="12155559999")
+    refused(verify(other, known, rules=rules), "scope-exceeded", 437, Verstat.FAILED)
+
+
 def test_a_delegate_certificate_signs_a_base_passport_where_the_rules_allow() -> None:
     one = customer([ORIG], CUSTOMER_X5U)
     header = f"{one.token(base(), ppt=None)};info=<{CUSTOMER_X5U}>;alg=ES256"
@@ -443,6 +451,53 @@ def test_a_delegate_certificate_signs_a_base_passport_where_the_rules_allow() ->
     assert verdict.passed
     assert (verdict.ppt, verdict.attest) == (None, None)
     refused(verify(call(header), known), "E5", 438)
+
+
+BASE = Rules(allow_base=True)
+
+
+def short(**changes: Any) -> str:
+    """A base PASSporT in compact form."""
+    signature = OWL.token(base(**changes), ppt=None).rpartition(".")[2]
+    return f"..{signature};info=<{X5U}>;alg=ES256"
+
+
+def test_a_base_passport_in_compact_form_says_what_the_request_says() -> None:
+    verdict = verify(call(short(iat=NOW - 5), time=NOW - 5), rules=BASE)
+    assert verdict.passed
+    assert (verdict.ppt, verdict.attest, verdict.iat) == (None, None, NOW - 5)
+    two = ("12155550000", DEST)
+    several = short(dest={"tn": list(two)})
+    assert verify(call(several, dest=two[::-1], time=NOW), rules=BASE).passed
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [{"time": NOW + 1}, {"orig": "12155559999"}, {"dest": ("12155559999",)}],
+    ids=lambda one: next(iter(one)),
+)
+def test_a_compact_form_that_fits_another_request_is_no_forgery_yet(
+    changes: dict[str, Any],
+) -> None:
+    verdict = verify(call(short(), **{"time": NOW, **changes}), rules=BASE)
+    refused(verdict, "E4", 438)
+    assert "does not fit" in verdict.desc
+
+
+def test_a_compact_form_needs_the_rules_and_the_time_of_the_request() -> None:
+    refused(without_fetch(call(short()), BASE), "E4", 438)
+    refused(without_fetch(call(short(), time=NOW)), "E5", 438)
+    refused(without_fetch(call(f"{short()};ppt=shaken", time=NOW), BASE), "E4", 438)
+    junk = f"..x;info=<{X5U}>;alg=ES256"
+    assert without_fetch(call(junk, time=NOW), BASE).reason == "unreadable-passport"
+
+
+def test_both_forms_of_a_base_passport_are_one_use() -> None:
+    token, replays = OWL.token(base(), ppt=None), Replays()
+    parameters = f";info=<{X5U}>;alg=ES256"
+    verify(call(token + parameters, time=NOW), rules=BASE, replays=replays)
+    compact = f"..{token.rpartition('.')[2]}{parameters}"
+    refused(verify(call(compact, time=NOW), rules=BASE, replays=replays), "replayed", 438)
 
 
 def test_claims_that_break_the_certificates_constraints() -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from phonotary.shaken.replays import Replays
 from phonotary.shaken.verdicts import Verdict, Verstat
-from phonotary.shaken.verification import CallToVerify, Pending, Rules, begin, conclude
+from phonotary.shaken.verification import CallToVerify, Pending, Rules, begin, conclude, used
 from tests.simulators.stir_provider import (
     DEST,
     NOW,
@@ -30,11 +30,14 @@ SECOND_DIV = DIVERTER.header(diversion(SECOND, THIRD), "div")
 
 
 def begun(
-    *identities: str, dest: str = SECOND, now: int = NOW, rules: Rules | None = None
+    *identities: str,
+    dest: str = SECOND,
+    now: int = NOW,
+    rules: Rules | None = None,
+    call_id: str | None = None,
 ) -> Verdict | Pending:
-    return begin(
-        CallToVerify(orig=ORIG, dest=(dest,), identities=identities), now, rules or Rules()
-    )
+    call = CallToVerify(orig=ORIG, dest=(dest,), identities=identities, call_id=call_id)
+    return begin(call, now, rules or Rules())
 
 
 def verify(
@@ -44,9 +47,10 @@ def verify(
     now: int = NOW,
     rules: Rules | None = None,
     replays: Replays | None = None,
+    call_id: str | None = None,
 ) -> Verdict:
     rules = rules or Rules()
-    found = begun(*identities, dest=dest, now=now, rules=rules)
+    found = begun(*identities, dest=dest, now=now, rules=rules, call_id=call_id)
     memory = Replays() if replays is None else replays
     return conclude(found, known, now, rules, memory) if isinstance(found, Pending) else found
 
@@ -147,6 +151,18 @@ def test_an_older_first_passport_is_fresh_where_the_rules_allow_transfers() -> N
     assert verdict.passed
 
 
+def test_no_passport_comes_from_the_future_whatever_the_rules_say_of_the_first() -> None:
+    rules = Rules(diverted_freshness=3 * 3600)
+    assert verify(OWL.header(shaken(iat=NOW + 60)), FIRST_DIV, rules=rules).passed
+    early = OWL.header(shaken(iat=NOW + 61))
+    assert verify(early, FIRST_DIV, rules=rules).each[0].case == "E15"
+
+
+def test_no_diversion_is_followed_where_the_rules_say_so() -> None:
+    assert verify(GOOD, FIRST_DIV, rules=Rules(max_diversions=0)).verstat is Verstat.NONE
+    assert verify(GOOD, dest=DEST, rules=Rules(max_diversions=0)).passed
+
+
 def test_the_last_diversion_must_be_fresh_whatever_the_rules_say_of_the_first() -> None:
     rules = Rules(diverted_freshness=3 * 3600)
     stale = DIVERTER.header(diversion(DEST, SECOND, iat=NOW - 600), "div")
@@ -159,3 +175,96 @@ def test_the_first_leg_and_the_diverted_one_are_not_replays_of_each_other() -> N
     assert verify(GOOD, FIRST_DIV, replays=replays).passed
     verdict = verify(GOOD, FIRST_DIV, replays=replays)
     assert verdict.case == "replayed"
+
+
+def targets(many: int) -> list[tuple[str, str]]:
+    """Numbers that the called one sends the call on to, each with the ``div`` that says so."""
+    numbers = [f"1212555{one:04}" for one in range(many)]
+    return [(one, DIVERTER.header(diversion(DEST, one), "div")) for one in numbers]
+
+
+def test_one_captured_passport_does_not_divert_to_all_the_world() -> None:
+    replays = Replays()
+    verdicts = [verify(GOOD, div, dest=one, replays=replays) for one, div in targets(30)]
+    assert [one.passed for one in verdicts] == [True] * 10 + [False] * 20
+    last = verdicts[-1]
+    assert (last.case, last.code, last.verstat) == ("replayed", 438, Verstat.NONE)
+    assert "targets" in last.desc
+    assert (last.attest, last.rcd) == (None, None)
+
+
+def test_calling_one_number_again_and_again_is_as_much_a_replay() -> None:
+    replays, rules = Replays(), Rules(max_targets=2)
+    again = [DIVERTER.header(diversion(DEST, SECOND), "div") for _ in range(3)]
+    verdicts = [verify(GOOD, one, rules=rules, replays=replays) for one in again]
+    assert [one.passed for one in verdicts] == [True, True, False]
+
+
+def test_a_number_that_rings_several_others_and_each_of_their_next_ones_is_let_through() -> None:
+    replays = Replays()
+    (one, first), (two, second), *_ = targets(2)
+    further = DIVERTER.header(diversion(one, THIRD), "div")
+    assert verify(GOOD, first, dest=one, replays=replays).passed
+    assert verify(GOOD, second, dest=two, replays=replays).passed
+    assert verify(GOOD, first, further, dest=THIRD, replays=replays).passed
+
+
+def test_a_retransmission_of_a_diverted_call_is_the_same_target() -> None:
+    replays, rules = Replays(), Rules(max_targets=1)
+    for _ in range(3):
+        assert verify(GOOD, FIRST_DIV, rules=rules, replays=replays, call_id="a@b").passed
+    ((other, div),) = targets(1)
+    assert not verify(GOOD, div, dest=other, rules=rules, replays=replays, call_id="c@d").passed
+
+
+def test_each_passport_below_a_diversion_has_its_own_count() -> None:
+    replays, rules = Replays(), Rules(max_targets=1)
+    (one, first), (two, second) = targets(2)
+    fresh = OWL.header(shaken(attest="B"))
+    verify(GOOD, first, dest=one, rules=rules, replays=replays)
+    verdict = verify(GOOD, fresh, second, dest=two, rules=rules, replays=replays)
+    assert verdict.attest == "B"
+    assert [one.reason for one in verdict.each] == ["replayed", "", ""]
+
+
+def test_a_diversion_that_is_forged_uses_nothing_up() -> None:
+    replays, rules = Replays(), Rules(max_targets=1)
+    forged = provider(DIVERTER_X5U).header(diversion(DEST, SECOND), "div")
+    assert verify(GOOD, forged, rules=rules, replays=replays).case == "E18"
+    assert verify(GOOD, FIRST_DIV, rules=rules, replays=replays).passed
+
+
+def test_a_diverted_call_whose_first_certificate_was_not_to_be_had_may_come_again() -> None:
+    replays = Replays()
+    away = {DIVERTER_X5U: KNOWN[DIVERTER_X5U]}
+    assert verify(GOOD, FIRST_DIV, known=away, replays=replays).case == "E8"
+    assert verify(GOOD, FIRST_DIV, replays=replays).passed
+
+
+@pytest.mark.parametrize("policy", ["note", "off"])
+def test_more_targets_pass_where_the_rules_let_replays_through(policy: Any) -> None:
+    replays, rules = Replays(), Rules(max_targets=1, replays=policy)
+    notes = []
+    for one, div in targets(2):
+        verdict = verify(GOOD, div, dest=one, rules=rules, replays=replays)
+        assert verdict.passed
+        notes.append(len(verdict.notes))
+    assert notes == [0, policy == "note"]
+
+
+def test_a_verdict_that_is_taken_back_leaves_the_first_leg_used() -> None:
+    replays, rules = Replays(), Rules(max_targets=1)
+    assert verify(GOOD, dest=DEST, replays=replays).passed
+    lost = verify(GOOD, FIRST_DIV, rules=rules, replays=replays)
+    assert len(used(lost)) == 2
+    for one in used(lost):
+        replays.forget(one)
+    assert verify(GOOD, FIRST_DIV, rules=rules, replays=replays).passed
+    assert verify(GOOD, dest=DEST, replays=replays).case == "replayed"
+
+
+def test_what_another_verdict_used_is_not_taken_back_with_this_one() -> None:
+    replays = Replays()
+    assert verify(GOOD, FIRST_DIV, replays=replays, call_id="a@b").passed
+    again = verify(GOOD, FIRST_DIV, replays=replays, call_id="a@b")
+    assert (again.passed, used(again)) == (True, ())

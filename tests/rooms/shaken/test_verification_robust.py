@@ -34,8 +34,10 @@ claims = st.dictionaries(names, values)
 kinds = st.sampled_from(["shaken", "div", "rcd"])
 
 
-def verdict_of(*identities: str, orig: str = ORIG, dest: str = DEST) -> Verdict:
-    call = CallToVerify(orig=orig, dest=(dest,), identities=identities)
+def verdict_of(
+    *identities: str, orig: str = ORIG, dest: str = DEST, time: int | None = None
+) -> Verdict:
+    call = CallToVerify(orig=orig, dest=(dest,), time=time, identities=identities)
     found = begin(call, NOW, RULES)
     if isinstance(found, Pending):
         found = conclude(found, {X5U: VALID}, NOW, RULES, Replays())
@@ -54,6 +56,15 @@ def test_any_signed_claims_get_a_verdict(
     changes: dict[str, Any], others: dict[str, Any], ppt: str
 ) -> None:
     verdict_of(OWL.header({**shaken(), **changes}, ppt), OWL.header({**shaken(), **others}, "div"))
+
+
+SIGNATURE = st.text("Aw_-0", min_size=86, max_size=86)
+
+
+@given(SIGNATURE | st.text(max_size=90), st.sampled_from([ORIG, "sip:a@b.example"]))
+def test_any_text_in_compact_form_gets_a_verdict(signature: str, orig: str) -> None:
+    verdict = verdict_of(f"..{signature};info=<{X5U}>", orig=orig, time=NOW)
+    assert verdict.verstat is Verstat.NONE
 
 
 @given(st.text(max_size=40), st.text(max_size=40))

@@ -9,7 +9,7 @@ enhancement, or what only excerpts say, is marked so below. Release 18's ``rcdSi
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -22,6 +22,7 @@ from phonotary.web.stir_v1.answers import Problem, Refusal
 from phonotary.web.stir_v1.reading import number, read
 
 MEDIA = b"application/json"
+_RICH = frozenset({"rcd", "rcdi", "crn"})
 
 # The examples write a lone ``tn`` as a string, the schema of ``dest`` as an array: both are read.
 _Values = str | tuple[str, ...] | None
@@ -70,7 +71,7 @@ class _VerificationCall(msgspec.Struct):
     to: _Party
     time: int
     dest: _Party | None = None
-    """The Request-URI's, after diversion; ``to`` is the To header's."""
+    """The Request-URI's; ``to`` is the To header's."""
     identityHeader: str | None = None
     """The ``shaken`` one."""
     identityHeaders: tuple[str, ...] = ()
@@ -140,11 +141,8 @@ def verification(body: bytes) -> tuple[CallToVerify, Callable[[Verdict], bytes]]
     identities = _identities(call)
     if not identities:
         raise Problem("SVC4001", "identityHeader")
-    # ``to`` speaks where nothing was diverted; behind a diversion the Request-URI does.
-    diverted = call.dest is not None and any(
-        "ppt=div" in one.replace('"', "") for one in identities
-    )
-    called = ("dest", call.dest) if diverted and call.dest else ("to", call.to)
+    # ``to`` is the caller's to write; where the client says what is really called, that decides.
+    called = ("to", call.to) if call.dest is None else ("dest", call.dest)
     asked = CallToVerify(
         orig=_single(call.from_, "from"),
         dest=_written(called[1], called[0]),
@@ -203,7 +201,7 @@ def _verified(request_id: str | None, identities: tuple[str, ...], verdict: Verd
     if diverting := [_div_result(one) for one in each if one.ppt == "div" and one.passport]:
         said["divResult"] = diverting
     said["verifyResults"] = [
-        {"verifyResult": _verify_result(one, tokens[place] if known else None)}
+        {"verifyResult": _verify_result(one, tokens[place] if known else None, verdict.rcd)}
         for place, one in enumerate(each)
     ]
     return _response("verificationResponse", said, request_id)
@@ -214,13 +212,15 @@ def _div_result(verdict: Verdict) -> dict[str, Any]:
     return {"div": said, "verstatValue": verdict.verstat}
 
 
-def _verify_result(verdict: Verdict, token: str | None) -> dict[str, Any]:
+def _verify_result(
+    verdict: Verdict, token: str | None, shown: Mapping[str, Any] | None
+) -> dict[str, Any]:
     """``ppt`` and ``status`` are always present; of an unreadable header the type is unknown."""
     result: dict[str, Any] = {"ppt": verdict.ppt or "", "status": "fail"}
     if verdict.passed:
         result["status"] = "pass"
         if verdict.passport is not None:
-            result["validClaims"] = verdict.passport.payload
+            result["validClaims"] = _valid(verdict, verdict.passport.payload, shown)
         return result
     result |= {
         "reasonCode": verdict.code,
@@ -230,6 +230,17 @@ def _verify_result(verdict: Verdict, token: str | None) -> dict[str, Any]:
     if token is not None:
         result["passport"] = token
     return result
+
+
+def _valid(
+    verdict: Verdict, claims: Mapping[str, Any], shown: Mapping[str, Any] | None
+) -> Mapping[str, Any]:
+    """The claims of a header that passed. Rich Call Data only where the whole verdict shows it:
+    whoever reads ``validClaims`` puts the name on a display, and neither one that breaks its digest
+    nor one that a third party signed belongs there."""
+    if shown is not None and verdict.rcd == shown:
+        return claims
+    return {name: value for name, value in claims.items() if name not in _RICH}
 
 
 def _response(kind: str, said: dict[str, Any], request_id: str | None) -> bytes:
