@@ -14,6 +14,8 @@ from typing import Any, TypeVar
 
 import pkcs11
 import pytest
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 from phonotary.abreast import alone
 from phonotary.bootstrap import far_keys
@@ -103,6 +105,7 @@ class Module(Doors):
     """A hub that signs with a key in a token, which a test unplugs."""
 
     owl: OnDisk
+    token: softhsm.Token
     credentials: Credentials
     ledger: list[Entry]
     service: AuthenticationService
@@ -135,7 +138,11 @@ def module(tmp_path: Path) -> Iterator[Module]:
             remember=ledger.append,
         )
         with pytest.MonkeyPatch.context() as patch:
-            yield Module(owl, held, ledger, service, patch)
+            yield Module(owl, token, held, ledger, service, patch)
+
+
+def private_pem(key: ec.EllipticCurvePrivateKey) -> bytes:
+    return key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
 
 
 def test_every_door_answers_503_and_names_neither_token_nor_module(module: Module) -> None:
@@ -200,16 +207,29 @@ def test_calls_that_come_together_are_signed_by_as_many_sessions(module: Module)
     assert module.sip()[0] == 302
 
 
-def test_a_renewed_certificate_lets_the_old_ones_threads_go(module: Module) -> None:
+def test_a_certificate_for_the_same_key_is_taken_without_a_word_to_the_module(
+    module: Module,
+) -> None:
+    assert module.http("signing", ATIS)[0] == 200
+    module.owl.certified(public_key=module.owl.leaf.certificate.public_key())
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(hsm, "_session", lambda *_: pytest.fail("the module was asked"))
+        assert module.credentials.look()
+        assert module.http("signing", ATIS)[0] == 200
+    assert module.ledger[1].fingerprint == module.owl.fingerprint
+
+
+def test_a_new_key_lets_the_old_ones_threads_go(module: Module) -> None:
     before = set(threading.enumerate())
     assert module.http("signing", ATIS)[0] == 200
     (thread,) = set(threading.enumerate()) - before
-    module.owl.certified(public_key=module.owl.leaf.certificate.public_key())
+    fresh = issuing.new_key()
+    softhsm.exchanged(module.token, private_pem(fresh))
+    module.owl.certified(public_key=fresh.public_key())
     assert module.credentials.look()
     thread.join(20)
     assert not thread.is_alive()
-    status, _ = module.http("signing", ATIS)
-    assert (status, len(module.ledger)) == (200, 2)
+    assert module.http("signing", ATIS)[0] == 200
     assert module.ledger[1].fingerprint == module.owl.fingerprint
 
 

@@ -74,6 +74,16 @@ def plugged(token: Token) -> Iterator[Token]:
         pkcs11.lib(MODULE).finalize()
 
 
+def exchanged(token: Token, key_pem: bytes, label: str = "signing") -> None:
+    """Another key pair in the place of the one of that name."""
+    found = pkcs11.lib(MODULE).get_token(token_label=token.label)
+    session = found.open(rw=True)
+    for one in list(session.get_objects({pkcs11.Attribute.LABEL: label})):
+        one.destroy()
+    session.close()
+    imported(token, key_pem, label, "02")
+
+
 def restart() -> None:
     """The library as it is after the machine was restarted: nobody is logged in."""
     pkcs11.lib(MODULE).reinitialize()

@@ -146,12 +146,12 @@ class _Pair:
         old = self.credential.key
         _, self.credential, self._chain = self._next
         self._next = None
-        if isinstance(old, FarKey):
+        if isinstance(old, FarKey) and old is not self.credential.key:
             old.close()
         return True
 
     def _renew(self) -> None:
-        credential, chain = self._read()
+        credential, chain = self._read(held=(self.credential, self._chain))
         now = self._now()
         if _valid(self.credential, now) and not _valid(credential, now):
             raise Refused(
@@ -174,15 +174,21 @@ class _Pair:
                 "old key",
             )
 
-    def _read(self) -> tuple[SigningCredential, bytes]:
+    def _read(
+        self, held: tuple[SigningCredential, bytes] | None = None
+    ) -> tuple[SigningCredential, bytes]:
+        """What the files say; ``held`` is what they said before."""
         chain = pem(self.files.chain)
         x5u = certificates.address(self.files.x5u, certificates.fingerprint(chain))
         self._check(chain, x5u)
-        # The key itself shows that it is the certificate's: what it raises is the operator's.
+        if held and isinstance(held[0].key, FarKey) and certificates.same_key(chain, held[1]):
+            # Calls wait while this is read, and a module may take its time.
+            return certificates.certified_anew(held[0], chain, x5u), chain
         key = keys.key_from(self.files.key)
         if not isinstance(key, HsmKey):
             return certificates.load_credential(chain, key, x5u), chain
         try:
+            # The key itself shows that it is the certificate's: what it raises is the operator's.
             found = certificates.load_credential(chain, key, x5u)
         finally:
             # Calls are signed by other threads, with sessions of their own.
