@@ -150,6 +150,17 @@ def test_origins_are_written_as_words_or_as_a_list(tmp_path: Path, written_as: s
     assert settings.stir.lab == {"http://a:1", "http://b:2"}
 
 
+def test_how_far_a_key_may_be_away_is_bounded(tmp_path: Path) -> None:
+    usual = service.service(None, NOBODY).stir
+    assert (usual.hsm_sessions, usual.hsm_seconds) == (4, 1.0)
+    content = "stir_hsm_sessions = 8\nstir_hsm_seconds = 0.25\n"
+    stir = service.service(written(tmp_path, content), NOBODY).stir
+    assert (stir.hsm_sessions, stir.hsm_seconds) == (8, 0.25)
+    for wrong in ("sessions = 0", "sessions = 65", "seconds = 0", "seconds = 31", "seconds = 'x'"):
+        with pytest.raises(ValueError, match=r"^stir_hsm_s\w+: .*(sessions|seconds)"):
+            service.service(written(tmp_path, f"stir_hsm_{wrong}"), NOBODY)
+
+
 def test_what_is_known_of_orders_is_kept_for_ever_unless_days_are_given(tmp_path: Path) -> None:
     assert service.service(None, NOBODY).cnam.keep_days is None
     assert service.service(written(tmp_path, "cnam_keep_days = 90"), NOBODY).cnam.keep_days == 90

@@ -20,6 +20,7 @@ from phonotary.errors import Refused
 from phonotary.shaken import certificates
 from phonotary.storage import migrate
 from tests.journeys.callers import here
+from tests.outbound import softhsm
 from tests.simulators import hub as hubs
 
 
@@ -86,16 +87,24 @@ def test_a_service_has_its_accounts_and_no_sandbox(empty_url: str) -> None:
         assert http.get("/readyz").text == "ok\n"
 
 
-def test_a_service_signs_with_its_providers_certificate(tmp_path: Path) -> None:
+@pytest.mark.parametrize("in_hsm", [False, True])
+def test_a_service_signs_with_its_providers_certificate(tmp_path: Path, in_hsm: bool) -> None:
     issued = certificates.sandbox_certificates(int(time.time()), "709J", "A Provider")
     (tmp_path / "chain.pem").write_bytes(issued.chain_pem)
-    (tmp_path / "key.pem").write_bytes(issued.key_pem)
+    key, more = str(tmp_path / "key.pem"), dict[str, str]()
+    if in_hsm:
+        (tmp_path / "hsm").mkdir()
+        token = softhsm.made(tmp_path / "hsm", issued.key_pem)
+        key, more = token.uri(), {"SOFTHSM2_CONF": token.configuration}
+    else:
+        Path(key).write_bytes(issued.key_pem)
     x5u = "https://certs.provider.example/709J.pem"
     where = {
         "PHONOTARY_DATABASE_URL": f"sqlite:///{tmp_path / 'service.db'}",
         "PHONOTARY_STIR_CHAIN": str(tmp_path / "chain.pem"),
-        "PHONOTARY_STIR_KEY": str(tmp_path / "key.pem"),
+        "PHONOTARY_STIR_KEY": key,
         "PHONOTARY_STIR_X5U": x5u,
+        **more,
     }
     opened = phonotary("account", "Acme", **where).stdout
     sid, token = (line.split("=")[1] for line in opened.splitlines())

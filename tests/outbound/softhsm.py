@@ -12,6 +12,8 @@ from pathlib import Path
 import pkcs11
 import pytest
 
+from phonotary.outbound import hsm_library
+
 MODULE = "/usr/lib/softhsm/libsofthsm2.so"
 PIN = "4711-not-shown"
 SO_PIN = "8822-not-shown"
@@ -67,9 +69,25 @@ def plugged(token: Token) -> Iterator[Token]:
     configuration only when it is initialised."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("SOFTHSM2_CONF", token.configuration)
-        pkcs11.lib(MODULE).reinitialize()
+        restart()
         yield token
         pkcs11.lib(MODULE).finalize()
+
+
+def exchanged(token: Token, key_pem: bytes, label: str = "signing") -> None:
+    """Another key pair in the place of the one of that name."""
+    found = pkcs11.lib(MODULE).get_token(token_label=token.label)
+    session = found.open(rw=True)
+    for one in list(session.get_objects({pkcs11.Attribute.LABEL: label})):
+        one.destroy()
+    session.close()
+    imported(token, key_pem, label, "02")
+
+
+def restart() -> None:
+    """The library as it is after the machine was restarted: nobody is logged in."""
+    pkcs11.lib(MODULE).reinitialize()
+    hsm_library.restarted(MODULE)
 
 
 def imported(token: Token, key_pem: bytes, label: str, id: str) -> None:

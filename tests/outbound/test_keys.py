@@ -20,7 +20,7 @@ from cryptography.hazmat.primitives.serialization import (
 )
 
 from phonotary.errors import Reason
-from phonotary.outbound import hsm, keys
+from phonotary.outbound import hsm, hsm_library, keys
 from phonotary.outbound.hsm import KeyUnusable
 from phonotary.outbound.keys import key_from
 from phonotary.shaken import issuing, jose
@@ -51,7 +51,7 @@ def token(tmp_path_factory: pytest.TempPathFactory) -> Iterator[softhsm.Token]:
 @pytest.fixture(autouse=True)
 def logged_out(token: softhsm.Token) -> Iterator[None]:
     """No test finds another's log-in: it is the whole process's."""
-    pkcs11.lib(softhsm.MODULE).reinitialize()
+    softhsm.restart()
     yield
 
 
@@ -79,10 +79,10 @@ def test_a_key_in_an_hsm_signs_requests_and_tokens_as_a_files_key_does(
 def test_a_lost_session_is_opened_again(token: softhsm.Token) -> None:
     key = key_from(token.uri())
     assert isinstance(key, hsm.HsmKey)
-    assert key._session is not None
-    key._session.close()
+    assert key._mine.session is not None
+    key._mine.session.close()
     KEY.public_key().verify(key.sign(b"after", ES256), b"after", ES256)
-    pkcs11.lib(softhsm.MODULE).reinitialize()
+    softhsm.restart()
     KEY.public_key().verify(key.sign(b"again", ES256), b"again", ES256)
     key.close()
     KEY.public_key().verify(key.sign(b"anew", ES256), b"anew", ES256)
@@ -101,8 +101,8 @@ def test_an_hsm_that_stays_away_is_told(
         raise pkcs11.DeviceRemoved
 
     monkeypatch.setattr(hsm, "_session", gone)
-    assert key._session is not None
-    key._session.close()
+    assert key._mine.session is not None
+    key._mine.session.close()
     with pytest.raises(KeyUnusable, match="does not answer: DeviceRemoved"):
         key.sign(b"a call", ES256)
     assert opened == 1
@@ -138,7 +138,7 @@ def test_after_any_word_for_a_session_that_fails_another_signs(
 ) -> None:
     key = key_from(token.uri())
     assert isinstance(key, hsm.HsmKey)
-    key._key = failing = Failing(fault)
+    key._mine.key = failing = Failing(fault)
     for _ in range(3):
         KEY.public_key().verify(key.sign(b"a call", ES256), b"a call", ES256)
     assert failing.asked == 1
@@ -149,7 +149,7 @@ def test_what_another_session_would_meet_again_is_told_at_once(
 ) -> None:
     key = key_from(token.uri())
     assert isinstance(key, hsm.HsmKey)
-    key._key = Failing(pkcs11.MechanismInvalid)
+    key._mine.key = Failing(pkcs11.MechanismInvalid)
     monkeypatch.setattr(hsm, "_session", lambda *_: pytest.fail("another session was opened"))
     with pytest.raises(KeyUnusable, match="MechanismInvalid") as refused:
         key.sign(b"a call", ES256)
@@ -170,7 +170,7 @@ def test_a_pin_that_was_refused_is_not_tried_again_until_its_file_holds_another(
 
     monkeypatch.setattr(hsm, "_session", counted)
     # The token was restarted and its PIN changed: nobody is logged in any more.
-    pkcs11.lib(softhsm.MODULE).reinitialize()
+    softhsm.restart()
     pin = token.directory / "pin"
     pin.write_text("1234567\n")
     for _ in range(5):
@@ -204,6 +204,71 @@ def test_two_keys_of_one_token_share_its_log_in(token: softhsm.Token) -> None:
     first, second = key_from(token.uri()), key_from(token.uri("id=%01"))
     for key in (first, second):
         KEY.public_key().verify(key.sign(b"x", ES256), b"x", ES256)
+
+
+def test_a_session_that_ends_logs_nobody_out(
+    token: softhsm.Token, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, second = key_from(token.uri()), key_from(token.uri("id=%01"))
+    assert isinstance(first, hsm.HsmKey)
+    first.close()
+    monkeypatch.setattr(hsm, "_session", lambda *_: pytest.fail("another session was opened"))
+    KEY.public_key().verify(second.sign(b"x", ES256), b"x", ES256)
+
+
+def test_each_thread_has_a_session_of_its_own(
+    token: softhsm.Token, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    key = key_from(token.uri())
+    assert isinstance(key, hsm.HsmKey)
+    both, handles = threading.Barrier(2, timeout=20), []
+
+    def sign() -> None:
+        key.sign(b"x", ES256)
+        handles.append(key._mine.session.handle)  # type: ignore[union-attr]
+        both.wait()
+        key.close()
+
+    threads = [threading.Thread(target=sign) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(20)
+    assert key._mine.session is not None
+    assert len({*handles, key._mine.session.handle}) == 3
+
+
+def test_a_library_that_cannot_lock_is_used_by_one_thread_at_a_time(
+    token: softhsm.Token, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real, asked = hsm_library._call, []
+
+    def cannot_lock(functions: object, which: int, *arguments: object) -> int:
+        if which == hsm_library._INITIALIZE:
+            asked.append(arguments)
+            if arguments != (None,):
+                return 0x0A
+        return real(functions, which, *arguments)
+
+    with hsm_library.turn(softhsm.MODULE), hsm_library.turn(softhsm.MODULE):
+        pass
+    monkeypatch.setattr(hsm_library, "_call", cannot_lock)
+    hsm_library.restarted(softhsm.MODULE)
+    assert len(asked) == 2
+    key = key_from(token.uri())
+    KEY.public_key().verify(key.sign(b"x", ES256), b"x", ES256)
+    made = threading.Event()
+
+    def sign() -> None:
+        key.sign(b"y", ES256)
+        made.set()
+
+    thread = threading.Thread(target=sign)
+    with hsm_library.turn(softhsm.MODULE):
+        thread.start()
+        assert not made.wait(0.05)
+    thread.join(20)
+    assert made.is_set()
 
 
 def test_a_wrong_pin_is_refused_and_not_shown(token: softhsm.Token) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -145,9 +145,14 @@ def trunk(role: Role = Role.BOTH, **more: Any) -> Trunk:
     return Trunk(LOOPBACK, ACCOUNT, role, **more)
 
 
+async def never(call: CallToSign) -> SignedCall:
+    raise AssertionError("the key is here")
+
+
 def door(
     *trunks: Trunk,
-    sign: Callable[[CallToSign], SignedCall] | None = None,
+    sign: Callable[[CallToSign], SignedCall | None] | None = None,
+    sign_later: Callable[[CallToSign], Awaitable[SignedCall]] | None = None,
     verifier: Verifier | None = None,
     now: Callable[[], int] = lambda: NOW,
     **more: Any,
@@ -157,6 +162,7 @@ def door(
         trunks or (trunk(),),
         now=now,
         sign=in_steps(sign or Signer()),
+        sign_later=sign_later or never,
         verify_now=in_steps(verifier.now),
         verify=verifier.later,
         **more,

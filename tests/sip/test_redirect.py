@@ -15,7 +15,13 @@ from phonotary.abreast import abreast
 from phonotary.errors import Reason, Refused
 from phonotary.shaken import identity_header, passport
 from phonotary.shaken.attestation import Level
-from phonotary.shaken.signing import CallToSign, CredentialOutOfDate, InvalidClaim, SignedCall
+from phonotary.shaken.signing import (
+    CallToSign,
+    CredentialOutOfDate,
+    InvalidClaim,
+    KeyAway,
+    SignedCall,
+)
 from phonotary.shaken.verdicts import Verdict, Verstat, failed
 from phonotary.shaken.verification import CallToVerify, Rules, begin
 from phonotary.shaken.verification import Pending as CredentialsNeeded
@@ -534,6 +540,68 @@ def test_a_late_fault_is_503_and_frees_its_place() -> None:
     assert response(finished(later(redirect, data))[0]).status == 503
     verifier.fault = None
     assert response(finished(later(redirect, data))[0]).status == 302
+
+
+# A key far away
+
+
+class Far(Signer):
+    """Signs later, but for what a test makes of it."""
+
+    async def later(self, call: CallToSign) -> SignedCall:
+        return self(call)
+
+
+def far(signer: Far, *trunks: Trunk, **more: Any) -> Redirect:
+    return door(*trunks, sign=lambda call: None, sign_later=signer.later, **more)
+
+
+def test_a_signature_is_waited_for_and_retransmissions_are_absorbed() -> None:
+    signer = Far()
+    redirect = far(signer)
+    waiting = later(redirect, request())
+    assert redirect.answer(request(), "127.0.0.1", 5070) is None
+    reply = finished(waiting)
+    told = response(reply[0])
+    assert (told.status, claims(told["Identity"])["attest"]) == (302, "A")
+    assert redirect.answer(request(), "127.0.0.1", 5070) == reply
+    assert len(signer.asked) == 1
+
+
+def test_a_call_sent_on_waits_for_its_signature_too() -> None:
+    redirect = far(Far(), trunk(Role.DIVERTING))
+    sent_on = request(uri=f"sip:{TARGET}@h", lines=(IDENTITY,))
+    told = response(finished(later(redirect, sent_on))[0])
+    assert (told.status, told["Identity"]) == (302, "e30.e30.e30;info=<x>;ppt=div")
+
+
+@pytest.mark.parametrize(
+    ("fault", "status", "logged"),
+    [
+        (KeyAway(), 503, False),
+        (RuntimeError("x"), 503, True),
+        (Refused(Reason.FORBIDDEN, "No."), 404, False),
+    ],
+)
+def test_a_late_fault_of_a_signature_frees_its_place_and_a_key_away_is_not_logged_for_each_call(
+    fault: Exception, status: int, logged: bool, caplog: pytest.LogCaptureFixture
+) -> None:
+    signer = Far()
+    signer.fault = fault
+    redirect = far(signer, policy=Policy(in_flight=1))
+    assert response(finished(later(redirect, request()))[0]).status == status
+    assert ("signing failed" in caplog.text) is logged
+    signer.fault = None
+    assert response(finished(later(redirect, request(call_id="2")))[0]).status == 302
+
+
+def test_signatures_and_verifications_share_the_places_to_wait_in() -> None:
+    verifier = Verifier(at_once=False)
+    redirect = far(Far(), policy=Policy(in_flight=1), verifier=verifier)
+    waiting = later(redirect, request(lines=(IDENTITY,)))
+    assert ask(redirect, request(call_id="2")).status == 503
+    finished(waiting)
+    assert response(finished(later(redirect, request(call_id="2")))[0]).status == 302
 
 
 # Diversion

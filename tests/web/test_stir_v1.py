@@ -15,6 +15,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 from phonotary.errors import Reason, Refused
 from phonotary.shaken import identity_header, passport
+from phonotary.shaken.signing import InvalidClaim, KeyAway
 from phonotary.shaken.verdicts import FAILURES, UnusableCall, Verdict, Verstat, failed
 from phonotary.web.stir_v1 import MAX_BODY, SIGNING, VERIFICATION
 from tests.web.stir import (
@@ -85,6 +86,33 @@ def test_the_sample_request_is_signed_for_the_account_that_asks(post: Post) -> N
     assert isinstance(public, ec.EllipticCurvePublicKey)
     assert header.info == X5U
     assert passport.verify(header.token, public).payload == SAMPLE["signingRequest"]
+
+
+def test_a_signature_that_must_be_waited_for_is_answered_as_any(post: Post) -> None:
+    services = Services(far=True)
+    answer = post(services=services)
+    header = identity_header.parse(answer.json["signingResponse"]["identity"])
+    assert passport.read(header.token).payload == SAMPLE["signingRequest"]
+    names = {"x-phonotary-attestation", "x-phonotary-reason", "x-requestid", "content-type"}
+    assert {name: answer.headers[name] for name in names} == {
+        **{name: post().headers[name] for name in names},
+        "x-requestid": answer.headers["x-requestid"],
+    }
+    assert len(services.to_sign) == 1
+
+
+@pytest.mark.parametrize(
+    ("fault", "status"),
+    [(KeyAway(), 503), (InvalidClaim("orig", "odd"), 400), (RuntimeError("a secret"), 500)],
+)
+def test_a_fault_that_comes_late_is_told_as_one_that_comes_at_once(
+    post: Post, fault: Exception, status: int
+) -> None:
+    late, soon = (post(services=Services(far=far, fault=fault)) for far in (True, False))
+    assert (late.status, late.body) == (soon.status, soon.body)
+    assert late.status == status
+    assert late.headers.keys() == soon.headers.keys()
+    assert b"secret" not in late.body
 
 
 def test_the_answer_says_the_level_and_why(post: Post) -> None:

@@ -12,6 +12,7 @@ from msgspec.structs import replace
 from phonotary.errors import Reason, Refused
 from phonotary.shaken import identity_header, passport
 from phonotary.shaken.attestation import Level
+from phonotary.shaken.signing import KeyAway
 from phonotary.shaken.verdicts import Verdict, Verstat, failed
 from phonotary.web.stir_v1 import MAX_BODY, TEXT_SIGN, TEXT_VERIFY
 from tests.web.stir import ADAPTERS, CALLER, KNOWN, NOW, Answer, Services, with_length
@@ -65,6 +66,14 @@ def test_the_body_is_the_header_value_and_nothing_else(ask: Ask, method: str) ->
     assert answer.headers["x-phonotary-attestation"] == "A"
     (call,) = services.to_sign
     assert (call.caller_sid, call.door, call.source) == (CALLER, "text", "192.0.2.1")
+
+
+def test_a_signature_that_must_be_waited_for_is_the_body_as_well(ask: Ask) -> None:
+    answer = ask(f"{TEXT_SIGN}?{NUMBERS}&attest=A&origid={ORIGID}", Services(far=True))
+    assert (answer.status, answer.headers["content-type"]) == (200, "text/plain")
+    assert passport.read(identity_header.parse(answer.body.decode()).token).payload["attest"] == "A"
+    late = ask(f"{TEXT_SIGN}?{NUMBERS}", Services(far=True, fault=KeyAway()))
+    assert refused(late, 503) == "The call cannot be signed now; try again"
 
 
 def test_what_is_not_given_is_left_to_the_service(ask: Ask) -> None:

@@ -12,12 +12,13 @@ from pathlib import Path
 from typing import Any
 
 from phonotary import clock, report
-from phonotary.bootstrap.far_keys import FarKey
+from phonotary.bootstrap.far_keys import FarKey, Reach
 from phonotary.bootstrap.files import Followed, pem
 from phonotary.clock import Instant
 from phonotary.config import ProviderFiles
 from phonotary.errors import Reason, Refused
 from phonotary.outbound import keys
+from phonotary.outbound.hsm import HsmKey
 from phonotary.shaken import certificates, lint
 from phonotary.shaken.certificates import SigningCredential
 from phonotary.shaken.laboratory import terms
@@ -25,6 +26,7 @@ from phonotary.shaken.paths import Anchors
 from phonotary.shaken.providers import Provider, Providers
 from phonotary.shaken.signing import CredentialOutOfDate
 
+_USUAL = Reach()
 SETTLE = 1.2
 """Seconds for which a new chain is served before it signs: longer than between two looks."""
 
@@ -59,19 +61,21 @@ class Credentials:
         *,
         lab: frozenset[str] = frozenset(),
         anchors: Callable[[], Anchors | None] = lambda: None,
+        reach: Reach = _USUAL,
     ) -> None:
         """``chains`` is the certificate repository's: a chain stays in it when its successor
         signs, for calls signed with it are still under way; and it is in it ``settle`` seconds
         before it signs, for every worker looks for itself. ``lab`` and ``anchors`` are what this
-        hub's own verifier goes by. Raises Refused where a file is not what it should be, or
-        verifiers would not take what is signed with it."""
+        hub's own verifier goes by; ``reach`` is how far keys in HSMs may be away. Raises Refused
+        where a file is not what it should be, or verifiers would not take what is signed with
+        it."""
         self._owner_of = OwnerOf(owner_of)
         self._now = now
 
         def check(chain: bytes, x5u: str) -> None:
             certificates.check_served(chain, x5u, now(), anchors=anchors(), lab=lab)
 
-        self._pairs = tuple(_Pair(each, now, chains, settle, check) for each in providers)
+        self._pairs = tuple(_Pair(each, now, chains, settle, check, reach) for each in providers)
         self._providers = self._together()
 
     def __call__(self, account_sid: str) -> SigningCredential:
@@ -118,9 +122,11 @@ class _Pair:
         chains: MutableMapping[str, bytes],
         settle: float,
         check: Callable[[bytes, str], None],
+        reach: Reach,
     ) -> None:
         self._settle = settle
         self._check = check
+        self._reach = reach
         self._next: tuple[float, SigningCredential, bytes] | None = None
         self.files = files
         self._now = now
@@ -137,12 +143,15 @@ class _Pair:
         self._followed.look(self._renew)
         if self._next is None or clock.monotonic() < self._next[0]:
             return False
+        old = self.credential.key
         _, self.credential, self._chain = self._next
         self._next = None
+        if isinstance(old, FarKey) and old is not self.credential.key:
+            old.close()
         return True
 
     def _renew(self) -> None:
-        credential, chain = self._read()
+        credential, chain = self._read(held=(self.credential, self._chain))
         now = self._now()
         if _valid(self.credential, now) and not _valid(credential, now):
             raise Refused(
@@ -165,15 +174,26 @@ class _Pair:
                 "old key",
             )
 
-    def _read(self) -> tuple[SigningCredential, bytes]:
+    def _read(
+        self, held: tuple[SigningCredential, bytes] | None = None
+    ) -> tuple[SigningCredential, bytes]:
+        """What the files say; ``held`` is what they said before."""
         chain = pem(self.files.chain)
         x5u = certificates.address(self.files.x5u, certificates.fingerprint(chain))
         self._check(chain, x5u)
-        # The key itself shows that it is the certificate's: what it raises is the operator's.
-        found = certificates.load_credential(chain, keys.key_from(self.files.key), x5u)
-        if keys.in_hsm(self.files.key):
-            found = replace(found, key=FarKey(found.key, self.files.name))
-        return found, chain
+        if held and isinstance(held[0].key, FarKey) and certificates.same_key(chain, held[1]):
+            # Calls wait while this is read, and a module may take its time.
+            return certificates.certified_anew(held[0], chain, x5u), chain
+        key = keys.key_from(self.files.key)
+        if not isinstance(key, HsmKey):
+            return certificates.load_credential(chain, key, x5u), chain
+        try:
+            # The key itself shows that it is the certificate's: what it raises is the operator's.
+            found = certificates.load_credential(chain, key, x5u)
+        finally:
+            # Calls are signed by other threads, with sessions of their own.
+            key.close()
+        return replace(found, key=FarKey(key, self.files.name, self._reach)), chain
 
     def _publish(self, credential: SigningCredential, chain: bytes) -> None:
         for finding in lint.lint(chain, self._now()):

@@ -191,6 +191,7 @@ class Hub:
         stir_door = stir_v1.doors(
             authenticate=self.caller_sid,
             sign=self.voice.authentication.signing,
+            sign_later=self.voice.authentication.sign_later,
             verify_now=self.voice.verification.verifying_now,
             verify=self.voice.verification.verify,
         )

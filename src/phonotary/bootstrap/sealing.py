@@ -1,7 +1,8 @@
 """The authentication service: a call as a door received it, decided, signed and remembered.
 
-Nothing here waits: the standing comes from memory (or one short read), the key is loaded, and the
-ledger takes its row into a bounded queue. A call that cannot be remembered is not signed.
+Nothing here waits but for a key in a hardware module: the standing comes from memory (or one short
+read), the key is loaded, and the ledger takes its row into a bounded queue. A call that cannot be
+remembered is not signed.
 """
 
 from __future__ import annotations
@@ -10,8 +11,11 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
 
+import msgspec
+
 from phonotary import sids
-from phonotary.abreast import Steps, alone
+from phonotary.abreast import Steps
+from phonotary.bootstrap.far_keys import FarKey
 from phonotary.clock import Instant
 from phonotary.errors import Reason, Refused
 from phonotary.shaken import attestation, div, identity_header, passport, showing, uris
@@ -25,6 +29,7 @@ from phonotary.shaken.signing import (
     CallToSign,
     InvalidClaim,
     SignedCall,
+    SigningRequest,
     canonical,
     check_time,
     e164,
@@ -40,6 +45,19 @@ _NOT_YOURS = (
     "The number that the call is diverted from is not held by the calling account, so nothing "
     "lets it speak for that number (RFC 8946 section 4.1)."
 )
+
+
+class _Judged(msgspec.Struct, frozen=True, gc=False):
+    """One call that may be signed, and what that rests on."""
+
+    now: Instant
+    standing: Standing
+    credential: SigningCredential
+    orig: str
+    dest: tuple[str, ...]
+    request: SigningRequest | None
+    """None for a ``div``, whose claims are all there is to sign."""
+    payload: bytes = b""
 
 
 class AuthenticationService:
@@ -69,9 +87,11 @@ class AuthenticationService:
         self._always_rich = always_rich
 
     def sign(self, call: CallToSign) -> SignedCall:
-        """Raises Refused (NOT_AUTHENTICATED, ACCOUNT_NOT_ACTIVE, FORBIDDEN; UNAVAILABLE when the
-        ledger is full), InvalidClaim, and CredentialOutOfDate, which is our own fault."""
-        return alone(self.signing(call))
+        """At once, however far the key is away. Raises Refused (NOT_AUTHENTICATED,
+        ACCOUNT_NOT_ACTIVE, FORBIDDEN; UNAVAILABLE when the ledger is full or the key does not
+        sign), InvalidClaim, and CredentialOutOfDate, which is our own fault."""
+        judged = self._judge(call)
+        return self._remembered(call, judged, self._signed(call, judged))
 
     def admit(self, account_sid: str) -> None:
         """Whether the account may call at all, for a call that is not signed. Raises Refused
@@ -79,14 +99,34 @@ class AuthenticationService:
         if not self._standing_of(_NOBODYS, account_sid).account_known:
             raise Refused(Reason.ACCOUNT_NOT_ACTIVE, _NOT_ACTIVE)
 
-    def signing(self, call: CallToSign) -> Steps[SignedCall]:
-        """The same in steps, for calls that come together: judged, signed, remembered."""
+    def signing(self, call: CallToSign) -> Steps[SignedCall | None]:
+        """The same in steps, for calls that come together: judged, signed, remembered. None where
+        the key must be waited for, which :meth:`sign_later` does; nothing is remembered then."""
+        judged = self._judge(call)
+        if type(judged.credential.key) is FarKey:
+            return None
+        yield
+        signed = self._signed(call, judged)
+        yield
+        return self._remembered(call, judged, signed)
+
+    async def sign_later(self, call: CallToSign) -> SignedCall:
+        """The same for a key that is far away, within the key's deadline. A call that is late, or
+        that nobody waits for any more, is not remembered, for nobody was given its signature."""
+        judged = self._judge(call)
+        key = judged.credential.key
+        if isinstance(key, FarKey):
+            signed = await key.later(lambda: self._signed(call, judged))
+        else:
+            signed = self._signed(call, judged)
+        return self._remembered(call, judged, signed)
+
+    def _judge(self, call: CallToSign) -> _Judged:
         caller = call.caller_sid
         if caller is None:
             raise Refused(Reason.NOT_AUTHENTICATED, _STRANGER)
         if call.ppt == "div":
-            yield
-            return self._divert(call, caller)
+            return self._diverted(call, caller)
         if call.ppt != "shaken":
             raise InvalidClaim("ppt", "it is none of shaken and div")
         now = self._now()
@@ -99,20 +139,37 @@ class AuthenticationService:
         )
         standing = self._standing_of(request.orig_e164, caller)
         credential = self._credential_of(caller)
-        yield
-        signed = sign_call(
+        return _Judged(now, standing, credential, request.orig_tn, request.dest_tns, request)
+
+    def _signed(self, call: CallToSign, judged: _Judged) -> SignedCall:
+        credential, request = judged.credential, judged.request
+        if request is None:
+            return self._signed_div(judged)
+        caller = request.caller_sid or ""
+        return sign_call(
             request,
-            standing,
+            judged.standing,
             credential,
-            now,
+            judged.now,
             origid_for(self._origid_policy, call.origid, caller, self._secret, sids.uuid),
-            rich=self._rich(call, standing),
+            rich=self._rich(call, judged.standing),
             deterministic=self._deterministic,
         )
-        yield
-        self._remember(
-            _entry(call, now, credential, request.orig_tn, request.dest_tns, signed, standing)
+
+    def _signed_div(self, judged: _Judged) -> SignedCall:
+        credential, payload = judged.credential, judged.payload
+        token = passport.sign(
+            payload,
+            credential.key,
+            credential.x5u,
+            ppt="div",
+            deterministic=self._deterministic,
         )
+        identity = identity_header.emit(token, credential.x5u, ppt="div")
+        return SignedCall(identity, None, None, payload, credential.fingerprint)
+
+    def _remembered(self, call: CallToSign, judged: _Judged, signed: SignedCall) -> SignedCall:
+        self._remember(_entry(call, judged, signed))
         return signed
 
     def _rich(self, call: CallToSign, standing: Standing) -> Callable[[], Any] | None:
@@ -122,7 +179,7 @@ class AuthenticationService:
             return None
         return lambda: showing.claims(shown, reason)
 
-    def _divert(self, call: CallToSign, caller: str) -> SignedCall:
+    def _diverted(self, call: CallToSign, caller: str) -> _Judged:
         """RFC 8946 section 4.1: whoever sends a call on answers for the number it was sent to."""
         now = self._now()
         if call.div is None:
@@ -151,17 +208,7 @@ class AuthenticationService:
             hi=call.hi,
         )
         payload = passport.payload(claims)
-        token = passport.sign(
-            payload,
-            credential.key,
-            credential.x5u,
-            ppt="div",
-            deterministic=self._deterministic,
-        )
-        identity = identity_header.emit(token, credential.x5u, ppt="div")
-        signed = SignedCall(identity, None, None, payload, credential.fingerprint)
-        self._remember(_entry(call, now, credential, number, targets, signed, standing))
-        return signed
+        return _Judged(now, standing, credential, number, targets, None, payload)
 
 
 def _continued(identities: tuple[str, ...], diverting: Identity) -> Passport:
@@ -177,24 +224,17 @@ def _continued(identities: tuple[str, ...], diverting: Identity) -> Passport:
     raise InvalidClaim("identityHeaders", "none of them was made for the number that diverts")
 
 
-def _entry(
-    call: CallToSign,
-    now: Instant,
-    credential: SigningCredential,
-    orig: str,
-    dest: tuple[str, ...],
-    signed: SignedCall,
-    standing: Standing,
-) -> Entry:
+def _entry(call: CallToSign, judged: _Judged, signed: SignedCall) -> Entry:
+    credential = judged.credential
     return Entry(
         kind="signed",
-        at=now,
+        at=judged.now,
         door=call.door,
         source=call.source,
         account_sid=call.caller_sid,
         spc=credential.spc,
-        orig=orig,
-        dest=dest,
+        orig=judged.orig,
+        dest=judged.dest,
         origid=signed.origid,
         level=signed.level,
         reason=signed.reason,
@@ -203,5 +243,5 @@ def _entry(
         identity=signed.identity,
         fingerprint=signed.fingerprint,
         policy=attestation.policy_version,
-        inputs=standing.inputs,
+        inputs=judged.standing.inputs,
     )

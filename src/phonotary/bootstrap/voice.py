@@ -11,6 +11,7 @@ from phonotary import report
 from phonotary.access.accounts import Account
 from phonotary.bootstrap.credentials import Credentials
 from phonotary.bootstrap.dipping import Dips
+from phonotary.bootstrap.far_keys import Reach
 from phonotary.bootstrap.rehearsal import Rehearsal
 from phonotary.bootstrap.sealing import AuthenticationService
 from phonotary.bootstrap.standing import Standings
@@ -94,6 +95,7 @@ class Voice:
                 self.chains,
                 lab=stir.lab,
                 anchors=lambda: trust_files.trust.links,
+                reach=Reach(stir.hsm_sessions, stir.hsm_seconds),
             )
             self._files = credentials, trust_files
             credential_of, trust = credentials, trust_files.trust
@@ -151,6 +153,7 @@ class Voice:
             self._trunks,
             now=self._clock.wall,
             sign=self.authentication.signing,
+            sign_later=self.authentication.sign_later,
             verify_now=self.verification.verifying_now,
             verify=self.verification.verify,
             name_of=self.name_of,

@@ -115,6 +115,10 @@ class Stir:
     """Numbers whose standing is kept in memory."""
     ledger_bound: int = 100_000
     """Calls that may wait to be written down."""
+    hsm_sessions: int = 4
+    """Signatures that a provider's key in an HSM makes at one time, in each process."""
+    hsm_seconds: float = 1.0
+    """That a call waits for such a signature before it is answered 503."""
     ledger_full: str = "refuse"
     """``refuse`` more calls then, or ``count`` those that were not written down."""
 

@@ -22,6 +22,7 @@ from phonotary.config import (
 )
 
 MOST_WORKERS = 256
+MOST_SESSIONS = 64
 _ACCOUNT = re.compile("AC[0-9a-fA-F]{32}")
 
 
@@ -45,6 +46,19 @@ def _within(least: int, most: int) -> Callable[[str], int]:
         return number
 
     return read
+
+
+def _sessions(text: str) -> int:
+    number = _whole(text)
+    if not 1 <= number <= MOST_SESSIONS:
+        raise ValueError(f"sessions are 1 to {MOST_SESSIONS}, and {text} is not")
+    return number
+
+
+def _seconds(text: str) -> float:
+    if not re.fullmatch(r"\d{1,2}(\.\d{1,3})?", text) or not 0.01 <= float(text) <= 30:
+        raise ValueError(f"{text} is no number of seconds from 0.01 to 30")
+    return float(text)
 
 
 def _days(text: str) -> int:
@@ -108,6 +122,8 @@ _STIR: dict[str, Callable[[str], Any]] = {
     "STIR_DELEGATE_SHAKEN": _yes,
     "STIR_SPC_VOUCHES": _yes,
     "STIR_DIRECTORY": _whole,
+    "STIR_HSM_SESSIONS": _sessions,
+    "STIR_HSM_SECONDS": _seconds,
     "STIR_LEDGER_BOUND": _whole,
     "STIR_LEDGER_FULL": _one_of("refuse", "count"),
 }

@@ -17,6 +17,7 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, utils
 
 from phonotary.errors import Reason, Refused
+from phonotary.outbound import hsm_library as library
 from phonotary.outbound.secret_file import secret
 
 if TYPE_CHECKING:
@@ -74,23 +75,30 @@ def parse(uri: str) -> HsmReference:
     )
 
 
+class _Mine(threading.local):
+    """What a thread has of its own."""
+
+    session: pkcs11.Session | None = None
+    key: Any = None
+
+
 class HsmKey(ec.EllipticCurvePrivateKey):
-    """A P-256 key in an HSM. One session, one signature at a time: a token's sessions share its
-    log-in, and the HSM is what bounds the rate. A session that fails is opened again once."""
+    """A P-256 key in an HSM. Each thread that signs has a session of its own, and a token's
+    sessions share its log-in. A session that fails is opened again once."""
 
     def __init__(self, reference: HsmReference) -> None:
         self._reference = reference
-        self._lock = threading.Lock()
-        self._session: pkcs11.Session | None = None
-        self._key: Any = None
+        self._mine = _Mine()
         self._wrong_pin: str | None = None
-        with self._lock, _told(reference.token):
-            self._public = self._open()
+        with _told(reference.token):
+            library.loaded(reference.module)
+            with library.turn(reference.module):
+                self._public = self._open()
 
     def sign(self, data: Any, signature_algorithm: ec.EllipticCurveSignatureAlgorithm) -> bytes:
         """DER of the signature. Raises KeyUnusable when the HSM does not sign."""
         digest = _digest(bytes(data), signature_algorithm)
-        with self._lock, _told(self._reference.token):
+        with _told(self._reference.token), library.turn(self._reference.module):
             raw = self._raw(digest)
         r, s = raw[:_OCTETS], raw[_OCTETS:]
         return utils.encode_dss_signature(int.from_bytes(r), int.from_bytes(s))
@@ -122,8 +130,8 @@ class HsmKey(ec.EllipticCurvePrivateKey):
         return self
 
     def close(self) -> None:
-        """End the session; the next signature opens another."""
-        with self._lock:
+        """End this thread's session; its next signature opens another."""
+        with library.turn(self._reference.module):
             self._close()
 
     def _raw(self, digest: bytes) -> bytes:
@@ -132,7 +140,7 @@ class HsmKey(ec.EllipticCurvePrivateKey):
         in that one as well is not kept for the next signature."""
         import pkcs11
 
-        if self._key is not None:
+        if self._mine.key is not None:
             try:
                 return self._signed(digest)
             except pkcs11.PKCS11Error as fault:
@@ -149,7 +157,7 @@ class HsmKey(ec.EllipticCurvePrivateKey):
     def _signed(self, digest: bytes) -> bytes:
         import pkcs11
 
-        raw = bytes(self._key.sign(digest, mechanism=pkcs11.Mechanism.ECDSA))
+        raw = bytes(self._mine.key.sign(digest, mechanism=pkcs11.Mechanism.ECDSA))
         if len(raw) != 2 * _OCTETS:
             raise KeyUnusable("The HSM's signature is not one of P-256.")
         return raw
@@ -173,13 +181,14 @@ class HsmKey(ec.EllipticCurvePrivateKey):
         except BaseException:
             session.close()
             raise
-        self._session, self._key = session, key
+        self._mine.session, self._mine.key = session, key
         return public
 
     def _close(self) -> None:
         import pkcs11
 
-        session, self._session, self._key = self._session, None, None
+        mine = self._mine
+        session, mine.session, mine.key = mine.session, None, None
         if session is not None:
             with contextlib.suppress(pkcs11.PKCS11Error):
                 session.close()
@@ -204,18 +213,19 @@ def _digest(data: bytes, algorithm: ec.EllipticCurveSignatureAlgorithm) -> bytes
 
 
 def _session(reference: HsmReference, pin: str) -> pkcs11.Session:
-    """An open session, logged in. The log-in is the whole program's, so a second session finds it
-    done."""
+    """An open session, logged in."""
     import pkcs11
 
     chosen: dict[str, Any] = {"token_label": reference.token}
     if reference.serial is not None:
         chosen["token_serial"] = reference.serial.encode()
-    token = pkcs11.lib(reference.module).get_token(**chosen)
+    session = library.loaded(reference.module).get_token(**chosen).open()
     try:
-        return token.open(user_pin=pin)
-    except pkcs11.UserAlreadyLoggedIn:
-        return token.open()
+        library.log_in(reference.module, session, pin)
+    except pkcs11.PKCS11Error:
+        session.close()
+        raise
+    return session
 
 
 def _pin(path: Path) -> str:

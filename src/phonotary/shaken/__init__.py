@@ -78,7 +78,7 @@ from phonotary.shaken.passport import (
 from phonotary.shaken.paths import load_pem
 from phonotary.shaken.ports import ShownAs, Standing, StandingOf
 from phonotary.shaken.rcd import Display, integrity, rcd_claims
-from phonotary.shaken.replays import Replays
+from phonotary.shaken.replays import Replays, Use
 from phonotary.shaken.revocations import Revocations, read_crl
 from phonotary.shaken.signing import (
     CredentialOutOfDate,
@@ -126,6 +126,7 @@ __all__ = [
     "Trust",
     "Unobtainable",
     "Untrusted",
+    "Use",
     "ValidChain",
     "Verdict",
     "Verstat",

@@ -142,8 +142,19 @@ def load_credential(chain_pem: bytes, key: bytes | SigningKey, x5u: str) -> Sign
     leaf = paths.read(_leaf(chain_pem))
     signing_key = _read_key(key) if isinstance(key, bytes) else key
     _check_pair(signing_key, leaf)
+    return _credential(leaf, signing_key, x5u)
+
+
+def certified_anew(held: SigningCredential, chain_pem: bytes, x5u: str) -> SigningCredential:
+    """The credential with another certificate for its key, which need not sign to be known for it:
+    the caller has found the two certificates to be of one key (:func:`same_key`). Raises Refused
+    (INVALID_PARAMETER)."""
+    return _credential(paths.read(_leaf(chain_pem)), held.key, x5u)
+
+
+def _credential(leaf: paths.Link, key: SigningKey, x5u: str) -> SigningCredential:
     return SigningCredential(
-        key=signing_key,
+        key=key,
         x5u=x5u,
         spc=_spc(leaf),
         fingerprint=leaf.certificate.fingerprint(SHA256()).hex(),

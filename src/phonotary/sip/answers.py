@@ -53,7 +53,7 @@ class Policy:
     kept_bytes: int = 64 * 1024 * 1024
     """Bytes of all responses that are kept; a usual one has 1 kB, none has more than 32 kB."""
     in_flight: int = 256
-    """Verifications that wait for a credential at one time; the next is answered 503."""
+    """Calls that wait at one time for a credential or for a key; the next is answered 503."""
     notices: int = 1_024
     """NOTIFYs over UDP that wait to be answered at one time; a SUBSCRIBE beyond is answered 503."""
     strangers: int = 10

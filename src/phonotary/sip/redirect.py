@@ -14,7 +14,7 @@ from typing import Any
 
 from phonotary.abreast import Steps, alone
 from phonotary.clock import Instant
-from phonotary.shaken.signing import CallToSign, SignedCall
+from phonotary.shaken.signing import CallToSign, KeyAway, SignedCall
 from phonotary.shaken.verdicts import Verdict
 from phonotary.shaken.verification import CallToVerify
 from phonotary.sip import addresses, broken, calling_name, messages
@@ -42,9 +42,13 @@ _ALLOW = "Allow: INVITE, ACK, CANCEL, OPTIONS"
 _log = logging.getLogger(__name__)
 
 
+_Later = Callable[[], Awaitable[Answer]]
+"""What an answer must be waited for; raises nothing but a cancellation."""
+
+
 @dataclass(frozen=True, slots=True)
 class Pending:
-    """An answer that a credential is being fetched for."""
+    """An answer that a credential is being fetched for, or a signature."""
 
     judge: Callable[[], Coroutine[Any, Any, Reply]]
     """Wait for it. A fault is answered 503: nothing is raised but a cancellation."""
@@ -62,7 +66,8 @@ class Redirect:
         trunks: Iterable[Trunk],
         *,
         now: Callable[[], Instant],
-        sign: Callable[[CallToSign], Steps[SignedCall]],
+        sign: Callable[[CallToSign], Steps[SignedCall | None]],
+        sign_later: Callable[[CallToSign], Awaitable[SignedCall]],
         verify_now: Callable[[CallToVerify, str, str], Steps[Verdict | None]],
         verify: Callable[[CallToVerify, str, str], Awaitable[Verdict]],
         name_of: Callable[[str], str | None] = lambda number: None,
@@ -70,15 +75,16 @@ class Redirect:
         admit: Callable[[str], None] = lambda account_sid: None,
         policy: Policy | None = None,
     ) -> None:
-        """``now`` is real time in seconds. ``sign`` and ``verify_now`` do not wait; ``verify_now``
-        gives None when ``verify`` has to fetch something first; both take the call, the door's
-        name and the source address. ``name_of`` takes ``+`` and
+        """``now`` is real time in seconds. ``sign`` and ``verify_now`` do not wait: they give None
+        when ``sign_later`` must wait for the key, or ``verify`` fetch something first. Those that
+        verify take the call, the door's name and the source address. ``name_of`` takes ``+`` and
         digits and gives the name to show for a verified caller. ``dip`` takes a number as written
         and the account that asks, who may be counted: it is what a trunk of role NAME is told.
         ``admit`` raises Refused for an account whose calls are not to go on at all."""
         self._trunks = Trunks(trunks)
         self._now = now
         self._sign = sign
+        self._sign_later = sign_later
         self._verify_now = verify_now
         self._verify = verify
         self._name_of = name_of
@@ -156,8 +162,8 @@ class Redirect:
         yield
         answer = yield from self._decide(call, trunk)
         yield
-        if isinstance(answer, CallToVerify):
-            return self._wait(answer, request, call, via, back, key)
+        if not isinstance(answer, tuple):
+            return self._wait(answer, request, via, back, key)
         return self._finish(answer, request, via, back, key, now)
 
     def _finish(
@@ -187,20 +193,22 @@ class Redirect:
         status, lines = UNAVAILABLE
         return respond(request, status, via, *lines)
 
-    def _decide(self, call: Call, trunk: Trunk) -> Steps[Answer | CallToVerify]:
-        """The answer, or what has to be verified with a credential that is not here yet."""
+    def _decide(self, call: Call, trunk: Trunk) -> Steps[Answer | _Later]:
+        """The answer, or what gives it later: a credential is not here yet, or a key far away."""
         carried = call.identities
         if trunk.role is Role.VERIFY:
             return (yield from self._judge(call))
         if trunk.role is Role.BOTH and carried:
             return self._barred(trunk) or (yield from self._judge(call))
+        answer: Answer | _Later
         if trunk.role is Role.DIVERTING:
             answer = yield from self._divert(call)
         elif carried:
             answer = unsigned("already-signed", "The call carries an Identity already.")
         else:
             answer = yield from self._authenticate(call)
-        return (self._barred(trunk) if answer[0] == 404 else None) or answer
+        goes_on = isinstance(answer, tuple) and answer[0] == 404
+        return (self._barred(trunk) if goes_on else None) or answer
 
     def _barred(self, trunk: Trunk) -> Answer | None:
         """603 to an account none of whose calls is to go on. Whether a call is fit to be signed is
@@ -212,40 +220,65 @@ class Redirect:
             return answer if answer[0] == 603 else None
         return None
 
-    def _authenticate(self, call: Call) -> Steps[Answer]:
+    def _authenticate(self, call: Call) -> Steps[Answer | _Later]:
         if call.orig is None:
             return refusal("invalid-orig", "The caller is not a telephone number.", self._policy)
         if call.dest is None:
             return refusal("invalid-dest", "The called is not a telephone number.", self._policy)
         try:
-            return signed(call, (yield from self._sign(call.to_sign())))
+            return (yield from self._signed(call, call.to_sign(), signed))
         except Exception as fault:
             return self._not_signed(fault)
 
-    def _divert(self, call: Call) -> Steps[Answer]:
+    def _divert(self, call: Call) -> Steps[Answer | _Later]:
         if not call.identities:
             # RFC 8946 section 4.1: a div only ever continues what another has signed.
             return unsigned("nothing-to-continue", "The call carries no Identity to continue.")
         if call.target is None or call.was is None or call.stays:
             return unsigned("target-unchanged", "The call was not sent on to another number.")
         try:
-            return diverted(call, (yield from self._sign(call.to_divert())))
+            return (yield from self._signed(call, call.to_divert(), diverted))
         except Exception as fault:
             return self._not_signed(fault)
 
+    def _signed(
+        self, call: Call, wanted: CallToSign, write: Callable[[Call, SignedCall], Answer]
+    ) -> Steps[Answer | _Later]:
+        done = yield from self._sign(wanted)
+        if done is not None:
+            return write(call, done)
+
+        async def later() -> Answer:
+            try:
+                return write(call, await self._sign_later(wanted))
+            except Exception as fault:
+                return self._not_signed(fault)
+
+        return later
+
     def _not_signed(self, fault: Exception) -> Answer:
         answer = failed(fault, self._policy)
-        if answer[0] == 503:
+        # Of a key that does not sign, whoever holds it has told already, and not for each call.
+        if answer[0] == 503 and not isinstance(fault, KeyAway):
             _log.error("signing failed", exc_info=fault)
         return answer
 
-    def _judge(self, call: Call) -> Steps[Answer | CallToVerify]:
+    def _judge(self, call: Call) -> Steps[Answer | _Later]:
         try:
             wanted = call.to_verify()
             verdict = yield from self._verify_now(wanted, _DOOR, call.source)
-            return wanted if verdict is None else self._verdict(call, verdict)
+            if verdict is not None:
+                return self._verdict(call, verdict)
         except Exception as fault:
             return self._not_judged(call, fault)
+
+        async def later() -> Answer:
+            try:
+                return self._verdict(call, await self._verify(wanted, _DOOR, call.source))
+            except Exception as fault:
+                return self._not_judged(call, fault)
+
+        return later
 
     def _verdict(self, call: Call, verdict: Verdict) -> Answer:
         return verified(call, verdict, self._name_of, self._policy)
@@ -309,9 +342,8 @@ class Redirect:
 
     def _wait(
         self,
-        wanted: CallToVerify,
+        later: _Later,
         request: Request,
-        call: Call,
         via: str,
         back: int,
         key: bytes,
@@ -326,11 +358,7 @@ class Redirect:
         self._kept.begin(key, self._now())
 
         async def judge() -> Reply:
-            try:
-                answer = self._verdict(call, await self._verify(wanted, _DOOR, call.source))
-            except Exception as fault:
-                answer = self._not_judged(call, fault)
-            return self._finish(answer, request, via, back, key, self._now())
+            return self._finish(await later(), request, via, back, key, self._now())
 
         def settle() -> None:
             self._in_flight -= 1

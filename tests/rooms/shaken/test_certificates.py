@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
@@ -27,6 +28,7 @@ from phonotary.shaken import issuing, paths
 from phonotary.shaken.certificates import (
     Issued,
     address,
+    certified_anew,
     check_served,
     fingerprint,
     load_credential,
@@ -338,4 +340,11 @@ def test_two_certificates_of_one_key_are_told_from_those_of_two() -> None:
     again = issuing.leaf(ca, NOW, "709J", public_key=first.private_key.public_key())
     other = issuing.leaf(ca, NOW, "709J")
     assert same_key(issuing.chain(first, ca), issuing.chain(again, ca))
+    held = load_credential(issuing.chain(first, ca), first.key_pem, X5U)
+    anew = certified_anew(held, issuing.chain(again, ca), f"{X5U}2")
+    assert anew == replace(
+        load_credential(issuing.chain(again, ca), first.key_pem, f"{X5U}2"), key=held.key
+    )
+    with pytest.raises(Refused, match="Authorization List"):
+        certified_anew(held, ca.pem, X5U)
     assert not same_key(issuing.chain(first, ca), issuing.chain(other, ca))

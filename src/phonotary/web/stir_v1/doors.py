@@ -36,7 +36,8 @@ _JSON = (b"content-type", b"application/json")
 _PLAIN = (b"content-type", b"text/plain")
 
 Authenticate = Callable[[Headers], str | None]
-Sign = Callable[[CallToSign], Steps[SignedCall]]
+Sign = Callable[[CallToSign], Steps[SignedCall | None]]
+SignLater = Callable[[CallToSign], Awaitable[SignedCall]]
 VerifyNow = Callable[[CallToVerify, str, str], Steps[Verdict | None]]
 Verify = Callable[[CallToVerify, str, str], Awaitable[Verdict]]
 """The call, by which door it came, and from which address."""
@@ -48,21 +49,23 @@ def doors(
     *,
     authenticate: Authenticate,
     sign: Sign,
+    sign_later: SignLater,
     verify_now: VerifyNow | None = None,
     verify: Verify | None = None,
 ) -> Door:
     """The door to two services.
 
-    ``authenticate`` gives the account that the request's headers prove, or None. ``sign`` raises
-    what AuthenticationService.sign does. ``verify_now`` gives a verdict without waiting, or None
-    when a credential must be fetched first, which ``verify`` awaits; without them there is no
+    ``authenticate`` gives the account that the request's headers prove, or None. ``sign`` signs
+    without waiting, or gives None where the key is far away, which ``sign_later`` awaits; both
+    raise what AuthenticationService.sign does. ``verify_now`` gives a verdict without waiting, or
+    None when a credential must be fetched first, which ``verify`` awaits; without them there is no
     verification, and its paths are not found.
 
     Every answer carries ``X-RequestID``; a signed one ``X-Phonotary-Attestation`` and
     ``X-Phonotary-Reason``, a failed verification ``X-Phonotary-Case``; one that passed at the text
     door ``X-Phonotary-Rcd``, where there is Rich Call Data.
     """
-    one = _Doors(authenticate, sign, verify_now, verify)
+    one = _Doors(authenticate, sign, sign_later, verify_now, verify)
     routes: dict[str, Route] = {SIGNING: one.signing, TEXT_SIGN: one.text_sign}
     if verify_now is not None and verify is not None:
         routes |= {VERIFICATION: one.verification, TEXT_VERIFY: one.text_verify}
@@ -90,11 +93,13 @@ class _Doors:
         self,
         authenticate: Authenticate,
         sign: Sign,
+        sign_later: SignLater,
         verify_now: VerifyNow | None,
         verify: Verify | None,
     ) -> None:
         self._authenticate = authenticate
         self._sign = sign
+        self._sign_later = sign_later
         self._verify_now = verify_now
         self._verify = verify
 
@@ -108,6 +113,8 @@ class _Doors:
         call, write = _to_sign(body, caller, source)
         yield
         signed = yield from self._sign(call)
+        if signed is None:
+            return self._signed(call, write, SIGNING, headers, body)
         return 200, write(signed), _signed_headers(signed, headers, _JSON)
 
     def verification(
@@ -127,7 +134,10 @@ class _Doors:
     ) -> Steps[Given]:
         text.fit(method, headers, body)
         caller = self._caller(headers)
-        signed = yield from self._sign(text.signing(query, headers, body, caller, source))
+        call = text.signing(query, headers, body, caller, source)
+        signed = yield from self._sign(call)
+        if signed is None:
+            return self._signed(call, text.signed, TEXT_SIGN, headers, body)
         return 200, text.signed(signed), _signed_headers(signed, headers, _PLAIN)
 
     def text_verify(
@@ -143,6 +153,21 @@ class _Doors:
         if caller is None:
             raise Refused(Reason.NOT_AUTHENTICATED, "The account's credentials are required.")
         return caller
+
+    async def _signed(
+        self,
+        call: CallToSign,
+        write: Callable[[SignedCall], bytes],
+        path: str,
+        headers: Headers,
+        body: bytes,
+    ) -> Answer:
+        try:
+            signed = await self._sign_later(call)
+            kind = _PLAIN if path == TEXT_SIGN else _JSON
+            return 200, write(signed), _signed_headers(signed, headers, kind)
+        except Exception as fault:
+            return _refused(fault, path, headers, body)
 
     def _judged(
         self,
