@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import pytest
 
 from phonotary.outbound.callbacks import Blocked, checked_address, may_be_called
@@ -46,4 +48,4 @@ def test_what_only_this_network_sees_may_not(address: str, sandbox: bool) -> Non
 def test_a_url_of_such_an_address_is_blocked(address: str) -> None:
     host = f"[{address}]" if ":" in address else address
     with pytest.raises(Blocked):
-        checked_address(f"http://{host}/hook", False)
+        asyncio.run(checked_address(f"http://{host}/hook", False))

@@ -15,7 +15,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-import anyio.to_thread
+from phonotary.outbound.resolving import resolve
 
 if TYPE_CHECKING:
     import httpx
@@ -54,7 +54,7 @@ async def post(
     """
     import httpx
 
-    address = await anyio.to_thread.run_sync(checked_address, url, allow_loopback)
+    address = await checked_address(url, allow_loopback)
     parts = httpx.URL(url)
     reply = await client.post(
         parts.copy_with(host=address),
@@ -73,22 +73,22 @@ async def post(
         reply.raise_for_status()
 
 
-def checked_address(url: str, allow_loopback: bool) -> str:
+async def checked_address(url: str, allow_loopback: bool) -> str:
     """The address to connect to. Private and link-local ones are refused: a callback must not
-    reach what only this machine can see."""
+    reach what only this machine can see. Raises Blocked, or httpx.ConnectError where the name has
+    no address."""
     import httpx
 
     parts = urlsplit(url)
     if parts.scheme not in ("http", "https") or not parts.hostname:
         raise Blocked("a callback goes to an http or https URL")
     try:
-        found = socket.getaddrinfo(parts.hostname, parts.port or 80, type=socket.SOCK_STREAM)
+        found = await resolve(parts.hostname, parts.port or 80)
     except OSError as error:
         raise httpx.ConnectError(f"{parts.hostname} has no address") from error
-    for *_, address in found:
-        if not may_be_called(str(address[0]).split("%")[0], allow_loopback):
-            raise Blocked("the callback's host is a private address")
-    return str(found[0][4][0])
+    if not all(may_be_called(address, allow_loopback) for address in found):
+        raise Blocked("the callback's host is a private address")
+    return found[0]
 
 
 def is_private(host: str, allow_loopback: bool) -> bool:

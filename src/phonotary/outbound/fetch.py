@@ -7,20 +7,16 @@ mind in between; TLS still checks the name. Whoever calls sets the time it may t
 
 from __future__ import annotations
 
-import asyncio
 import re
-import socket
 import ssl
-from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING
 
 from phonotary.errors import Refused
 from phonotary.outbound.callbacks import may_be_called
+from phonotary.outbound.resolving import Crowded, Resolver
 from phonotary.shaken import credential_url
 from phonotary.shaken.verdicts import Unobtainable
 
@@ -29,7 +25,6 @@ if TYPE_CHECKING:
 
 MAX_BODY = 65_536
 """Bytes. A chain of three is under 4 KiB; a TN list of the largest size we read is under 64."""
-_RESOLVERS, _RESOLVERS_OF_A_SITE = 64, 4
 
 # A second address is tried while there is still time for it.
 _CONNECT = 0.2
@@ -37,7 +32,7 @@ _ADDRESSES = 2
 _MAX_AGE = re.compile(r'(?:^|[\s,])max-age\s*=\s*"?(\d{1,10})', re.IGNORECASE)
 
 Resolve = Callable[[str, int], Awaitable[list[str]]]
-"""All addresses of a host, as text. Raises OSError."""
+"""All addresses of a host, as text. Raises OSError; Crowded where none were asked for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,10 +60,8 @@ class Fetcher:
     ) -> None:
         """``most`` is in bytes: a longer body is not read to its end."""
         self._ports, self._lab, self._most = ports, lab, most
-        # Own threads: a resolver that hangs must not take those that others wait for.
-        self._threads = ThreadPoolExecutor(_RESOLVERS, thread_name_prefix="resolve")
-        self._asking: Counter[str] = Counter()
-        self._resolve = resolve or self._getaddrinfo
+        # Of its own: a name server that hangs must not take the places that others wait for.
+        self._resolve = resolve or Resolver()
         self._tls = tls
         self._made: httpx.AsyncClient | None = None
 
@@ -94,7 +87,6 @@ class Fetcher:
     async def close(self) -> None:
         if self._made is not None:
             await self._made.aclose()
-        self._threads.shutdown(wait=False, cancel_futures=True)
 
     async def get(self, url: str, media_type: str) -> Fetched:
         """The body behind ``url``. Raises Unobtainable, and whatever ends the caller's patience."""
@@ -124,6 +116,8 @@ class Fetcher:
         """All addresses of the host; when one of them is private, the host is not fetched from."""
         try:
             found = await self._resolve(where.host, where.port)
+        except Crowded:
+            raise Unobtainable("busy", "The repository's name server does not answer.") from None
         except (OSError, UnicodeError):
             found = []
         if not found:
@@ -131,29 +125,6 @@ class Fetcher:
         if not all(may_be_called(one, allow_loopback=where.lab) for one in found):
             raise Unobtainable("address", "The repository's name leads to a private address.")
         return found
-
-    async def _getaddrinfo(self, host: str, port: int) -> list[str]:
-        """A look-up cannot be called off: one site's name server that hangs holds no more threads
-        than its share, whoever has given up on them meanwhile."""
-        site = credential_url.site(host)
-        if self._asking[site] >= _RESOLVERS_OF_A_SITE:
-            raise Unobtainable("busy", "The repository's name server does not answer.")
-        self._asking[site] += 1
-        asked = self._threads.submit(socket.getaddrinfo, host, port, type=socket.SOCK_STREAM)
-        loop = asyncio.get_running_loop()
-        asked.add_done_callback(lambda _: self._tell(loop, site))
-        found = await asyncio.shield(asyncio.wrap_future(asked))
-        return list(dict.fromkeys(str(address[0]).split("%")[0] for *_, address in found))
-
-    def _tell(self, loop: asyncio.AbstractEventLoop, site: str) -> None:
-        # It may come back long after everybody has gone home.
-        with suppress(RuntimeError):
-            loop.call_soon_threadsafe(self._answered, site)
-
-    def _answered(self, site: str) -> None:
-        self._asking[site] -= 1
-        if not self._asking[site]:
-            del self._asking[site]
 
     async def _from(self, address: str, url: str, media_type: str) -> Fetched:
         import httpx

@@ -12,8 +12,6 @@ from dataclasses import dataclass
 from functools import cached_property
 from urllib.parse import urlsplit
 
-import anyio.to_thread
-
 from phonotary.cnam.orders import Unavailable, Unreadable
 from phonotary.errors import Reason, Refused
 from phonotary.outbound.callbacks import Blocked, checked_address, is_private
@@ -116,9 +114,7 @@ class Guarded:
         import httpx
 
         url = self._url + path
-        address = await anyio.to_thread.run_sync(
-            checked_address, url, self._loopback, abandon_on_cancel=True
-        )
+        address = await checked_address(url, self._loopback)
         if self._plain and not _is_loopback(address):
             raise Blocked("a database beyond this machine is not asked without TLS")
         parts = httpx.URL(url)

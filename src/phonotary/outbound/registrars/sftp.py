@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-import socket
 from collections.abc import AsyncIterator, Collection
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
-import anyio.to_thread
-
 from phonotary.cnam import orders_delta
 from phonotary.cnam.orders import Order, Outcome, Unavailable
 from phonotary.cnam.orders_delta import Layout
 from phonotary.errors import Reason, Refused
 from phonotary.outbound.callbacks import is_private, may_be_called
+from phonotary.outbound.resolving import resolve
 from phonotary.outbound.secret_file import secret
 
 if TYPE_CHECKING:
@@ -121,7 +119,7 @@ class Sftp:
             raise _unfit("SFTP needs asyncssh; install phonotary[sftp].") from None
         try:
             async with asyncio.timeout(self._settings.patience):
-                address = await anyio.to_thread.run_sync(self._address, abandon_on_cancel=True)
+                address = await self._address()
                 async with (
                     asyncssh.connect(address, self._settings.port, **self._options()) as connection,
                     connection.start_sftp_client() as files,
@@ -166,11 +164,9 @@ class Sftp:
             "login_timeout": self._settings.patience / 2,
         }
 
-    def _address(self) -> str:
+    async def _address(self) -> str:
         """Of all the host's addresses none may be private, or the host is not connected to."""
-        host, port = self._settings.host, self._settings.port
-        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-        addresses = [str(each[0]).split("%")[0] for *_, each in found]
+        addresses = await resolve(self._settings.host, self._settings.port)
         if not all(may_be_called(each, self._settings.allow_loopback) for each in addresses):
             raise Unavailable(f"{self.name}'s name leads to a private address.")
         return addresses[0]
