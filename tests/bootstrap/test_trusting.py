@@ -109,7 +109,7 @@ def test_without_a_current_list_nothing_is_believed_where_one_is_required(settin
 
 
 def test_nothing_is_trusted_that_is_not_named() -> None:
-    assert defect(TrustFiles(Stir(), Time())) == "unknown_root"
+    assert defect(TrustFiles(Stir(), Time())) == "no_anchors"
 
 
 @pytest.mark.parametrize("content", [None, b"", b"garbage", PA.key_pem])

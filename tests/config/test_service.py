@@ -14,6 +14,8 @@ TWO_PROVIDERS = """
 port = 9000
 sip_port = 5060
 stir_origid = "per-customer"
+stir_crl = "crl.der"
+stir_crl_issuer = "pa.pem"
 stir_crl_required = true
 
 [[provider]]
@@ -80,6 +82,7 @@ def test_three_settings_are_one_provider_for_every_account() -> None:
         ("port = 'x'", "port: "),
         ("stir_origid = 'mine'", "mine"),
         ("stir_crl_required = 'maybe'", "maybe"),
+        ("stir_crl_required = true", "set stir_crl"),
         ("stir_ledger_bound = 'much'", "much"),
         ("stir_lab = 5", "5"),
         ("stir_lab = 'http://127.0.0.1:8080/lab'", "origin"),

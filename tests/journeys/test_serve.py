@@ -40,15 +40,17 @@ def phonotary(*arguments: str, **more: str) -> subprocess.CompletedProcess[str]:
 
 
 @contextmanager
-def serving(**more: str) -> Iterator[str]:
-    """The address of a running service."""
+def serving(log: Path = Path(os.devnull), **more: str) -> Iterator[str]:
+    """The address of a running service, which complains into ``log``."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = str(free.getsockname()[1])
     command = [sys.executable, "-m", "phonotary", "serve"]
-    process = subprocess.Popen(
-        command, env=environ(PHONOTARY_PORT=port, **more), stdout=subprocess.PIPE, text=True
-    )
+    env = environ(PHONOTARY_PORT=port, **more)
+    with log.open("w") as complaints:
+        process = subprocess.Popen(
+            command, env=env, stdout=subprocess.PIPE, stderr=complaints, text=True
+        )
     try:
         assert process.stdout is not None
         assert "phonotary serves" in process.stdout.readline()
@@ -118,6 +120,20 @@ def test_a_service_signs_with_its_providers_certificate(tmp_path: Path) -> None:
     assert f"info=<{x5u}>" in answer.json()["signingResponse"]["identity"]
 
 
+@pytest.mark.parametrize("anchors", [False, True])
+def test_a_service_says_at_its_start_that_it_cannot_verify(tmp_path: Path, anchors: bool) -> None:
+    where = {"PHONOTARY_DATABASE_URL": f"sqlite:///{tmp_path / 'service.db'}"}
+    phonotary("migrate", **where)
+    if anchors:
+        roots = tmp_path / "roots.pem"
+        roots.write_bytes(certificates.sandbox_certificates(0, "709J", "A Provider").root_pem)
+        where["PHONOTARY_STIR_ANCHORS"] = str(roots)
+    with serving(tmp_path / "log", **where):
+        pass
+    told = (tmp_path / "log").read_text().count("no call is verified: set PHONOTARY_STIR_ANCHORS\n")
+    assert told == (0 if anchors else 1)
+
+
 def test_a_service_waits_for_a_person_by_default(tmp_path: Path) -> None:
     where = {"PHONOTARY_DATABASE_URL": f"sqlite:///{tmp_path / 'service.db'}"}
     opened = phonotary("account", "Acme", **where).stdout
@@ -156,6 +172,7 @@ def test_settings_come_from_a_file_and_the_environment_wins(tmp_path: Path) -> N
         ("", {"PHONOTARY_PORT": "many"}, "many"),
         ("", {"PHONOTARY_VETTING": "never"}, "never"),
         ("", {"PHONOTARY_STIR_KEY": "/k"}, "stir_chain"),
+        ("", {"PHONOTARY_STIR_CRL_REQUIRED": "true"}, "set stir_crl"),
     ],
 )
 def test_a_wrong_setting_is_named_in_one_sentence(

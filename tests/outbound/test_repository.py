@@ -335,6 +335,40 @@ def test_a_kept_chain_is_judged_again_when_required_revocations_run_out() -> Non
     house(run, strict)
 
 
+def test_a_list_that_we_lack_is_held_against_no_address_and_no_chain() -> None:
+    none = Trust(TRUST.anchors, None, crl_required=True)
+    current = Trust(TRUST.anchors, Revocations(frozenset(), NOW - 10, NOW + DAY), crl_required=True)
+
+    async def run(h: House) -> None:
+        for seconds in (0, 31, 3600):
+            h.clock[0] = NOW + seconds
+            verdict = await h.service.verify(h.call())
+            assert (verdict.reason, verdict.verstat) == ("no-current-revocations", Verstat.NONE)
+        h.repository.set_trust(current)
+        found = h.service.verify_now(h.call())
+        assert found is not None
+        assert found.passed
+        h.repository.set_trust(none)
+        assert not (await h.service.verify(h.call())).passed
+        assert h.there.requests == ["/c"]
+
+    house(run, none)
+
+
+def test_a_verifier_without_authorities_asks_nobody() -> None:
+    async def run(h: House) -> None:
+        found = h.service.verify_now(h.call())
+        assert found is not None
+        assert (found.reason, found.verstat) == ("no-anchors", Verstat.NONE)
+        h.repository.set_trust(TRUST)
+        assert (await h.service.verify(h.call())).passed
+        h.repository.set_trust(Trust(()))
+        assert (await h.service.verify(h.call())).reason == "no-anchors"
+        assert h.there.requests == ["/c"]
+
+    house(run, Trust(()))
+
+
 def test_the_least_used_chain_goes_when_there_is_no_room() -> None:
     async def run(h: House) -> None:
         urls = [h.there.at(f"/{n}", lies.serves(OWL.pem)) for n in range(4)]

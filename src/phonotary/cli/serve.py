@@ -31,6 +31,8 @@ def serve(config_file: CONFIG = None) -> None:
             note("nobody can decide at /console/reviews: set PHONOTARY_REVIEWER_PASSWORD")
         if not settings.stir.providers:
             note("no call is signed: set PHONOTARY_STIR_CHAIN, _STIR_KEY and _STIR_X5U")
+        if settings.stir.anchors is None:
+            note("no call is verified: set PHONOTARY_STIR_ANCHORS")
 
     if settings.workers == 1:
         start.serve(settings, listener, None, served)

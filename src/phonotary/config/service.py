@@ -128,6 +128,8 @@ def service(file: Path | None, environ: Mapping[str, str] | None = None) -> Sett
     stir, cnam = _read(_STIR, "STIR_", given), _read(_CNAM, "CNAM_", given)
     if ("crl" in stir) != ("crl_issuer" in stir):
         raise ValueError("a list of revocations needs stir_crl and stir_crl_issuer together")
+    if stir.get("crl_required") and "crl" not in stir:
+        raise ValueError("stir_crl_required needs a list of revocations: set stir_crl")
     if plain.get("workers", 1) > 1 and plain.get("sip_port") == 0:
         raise ValueError("several workers share one SIP port; give its number")
     return Settings(

@@ -12,6 +12,7 @@ import re
 from collections import Counter, OrderedDict
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import TypeGuard
 from urllib.parse import urlsplit
 
 from phonotary import report
@@ -116,6 +117,9 @@ class Repository:
         """What memory knows; None when it must be fetched. Never waits."""
         kept = self._kept.get(url)
         now = self._now()
+        if not self._trust.anchors:
+            # Whatever is served there, nothing could be said of it: nobody is asked.
+            return self._judgement(b"", {}, now)[0]
         if kept is None or now >= kept.refresh_at:
             failed = self._failed.get(url)
             return failed.result if failed is not None and now < failed.until else None
@@ -185,7 +189,7 @@ class Repository:
             return self._remember_failure(
                 url, Unobtainable("content", "What the repository serves cannot be read.")
             )
-        if isinstance(kept.judged, Untrusted):
+        if _against(kept.judged):
             return self._remember_failure(url, kept.judged)
         self._failed.pop(url, None)
         self._forget(url)
@@ -234,7 +238,7 @@ class Repository:
     def _judge(self, kept: _Kept, now: Instant) -> None:
         kept.judged, kept.judge_again_at = self._judgement(kept.body, kept.tn_lists, now)
         kept.by = self._trust
-        if isinstance(kept.judged, Untrusted):
+        if _against(kept.judged):
             # Its provider may have put another chain there since.
             kept.refresh_at = min(kept.refresh_at, kept.judge_again_at)
 
@@ -272,3 +276,9 @@ class Repository:
         if kept.by is not self._trust or now >= kept.judge_again_at:
             self._judge(kept, now)
         return kept.judged
+
+
+def _against(judged: ValidChain | Untrusted) -> TypeGuard[Untrusted]:
+    """Whether the chain itself was refused. For a list that we lack, no repository is asked anew
+    and no address is held to have failed."""
+    return isinstance(judged, Untrusted) and judged.defect not in chains.OURS

@@ -28,7 +28,7 @@ class Trust:
     anchors: tuple[x509.Certificate, ...]
     revocations: Revocations | None = None
     crl_required: bool = False
-    """Whether a chain is refused when no list, or only a stale one, is at hand."""
+    """Whether nothing is said of a chain when no list, or only a stale one, is at hand."""
     numbers_of_spc: NumbersOfSpc | None = None
     """Answers whether a delegate's numbers are its provider's (RFC 9060 section 4)."""
     spc_vouches: bool = True
