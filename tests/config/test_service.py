@@ -58,6 +58,15 @@ def test_a_file_names_providers_and_trunks(tmp_path: Path) -> None:
     assert (settings.stir.origid, settings.stir.crl_required) == ("per-customer", True)
 
 
+def test_a_day_is_a_day_of_toml(tmp_path: Path) -> None:
+    day = '[[provider]]\nname="Owl"\nchain="c"\nkey="k"\nx5u="https://x"\nrmd_filed = {}'
+    (one,) = service.service(written(tmp_path, day.format("2026-02-20")), NOBODY).stir.providers
+    assert one.rmd_filed == 1_771_545_600
+    for other in ("'2026-02-20'", "2026-02-20T10:00:00Z", "5"):
+        with pytest.raises(ValueError, match=r"\[\[provider\]\] rmd_filed: .* is no day"):
+            service.service(written(tmp_path, day.format(other)), NOBODY)
+
+
 def test_the_environment_wins_over_the_file(tmp_path: Path) -> None:
     environment = {"PHONOTARY_PORT": "9001", "PHONOTARY_STIR_RCD": "true"}
     settings = service.service(written(tmp_path, TWO_PROVIDERS), environment)

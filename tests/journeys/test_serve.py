@@ -17,7 +17,7 @@ import pytest
 from typer.testing import Result
 
 from phonotary.errors import Refused
-from phonotary.shaken import certificates
+from phonotary.shaken import certificates, issuing
 from phonotary.storage import migrate
 from tests.journeys.callers import here
 from tests.simulators import hub as hubs
@@ -118,6 +118,49 @@ def test_a_service_signs_with_its_providers_certificate(tmp_path: Path) -> None:
     assert answer.status_code == 200, answer.text
     assert answer.headers["x-phonotary-attestation"] == "C"
     assert f"info=<{x5u}>" in answer.json()["signingResponse"]["identity"]
+
+
+def test_what_runs_out_is_told_and_measured(tmp_path: Path) -> None:
+    """The leaf has a year, the authority above it a day; the list of revocations is an old one."""
+    now, day = int(time.time()), issuing.DAY
+    root = issuing.root(now - 90 * day)
+    ca = issuing.sti_ca(root, now - 3 * day, days=4)
+    leaf = issuing.leaf(ca, now - 3 * day, "709J", days=365)
+    pa = issuing.sti_pa(root, now - 90 * day)
+    files = {
+        "CHAIN": issuing.chain(leaf, ca),
+        "KEY": leaf.key_pem,
+        "ANCHORS": root.pem,
+        "CRL_ISSUER": pa.pem,
+        "CRL": issuing.crl(pa, now - 60 * day, []),
+    }
+    where = {
+        "PHONOTARY_DATABASE_URL": f"sqlite:///{tmp_path / 'service.db'}",
+        "PHONOTARY_STIR_X5U": "https://certs.owl.example/c.pem",
+    }
+    for name, content in files.items():
+        (tmp_path / name).write_bytes(content)
+        where[f"PHONOTARY_STIR_{name}"] = str(tmp_path / name)
+    phonotary("migrate", **where)
+    log = tmp_path / "log"
+    with serving(log, **where) as url:
+        told = httpx.get(f"{url}/metrics", trust_env=False)
+        deadline = time.monotonic() + 10
+        while "no list of revocations is held" not in log.read_text():
+            assert time.monotonic() < deadline, log.read_text()
+            time.sleep(0.05)
+    assert "provider: The certificate of its authority" in log.read_text()
+    assert told.headers["content-type"] == "text/plain; version=0.0.4; charset=utf-8"
+    lines = [line for line in told.text.splitlines() if not line.startswith("#")]
+    numbers = dict(line.rsplit(" ", 1) for line in lines)
+    left = int(numbers['phonotary_stir_certificate_seconds_left{provider="provider"}'])
+    assert 0 < left < 2 * day
+    assert numbers["phonotary_stir_revocation_list_held"] == "0"
+    assert numbers["phonotary_stir_alarms"] == "2"
+    own = {name.partition("{")[0] for name in numbers if "process=" in name}
+    assert {"phonotary_ledger_rows_waiting", "phonotary_replay_memory_entries"} <= own
+    # Nothing of where things are, or whose.
+    assert str(tmp_path) not in told.text
 
 
 @pytest.mark.parametrize("anchors", [False, True])

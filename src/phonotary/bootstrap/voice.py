@@ -11,12 +11,13 @@ from phonotary import report
 from phonotary.access.accounts import Account
 from phonotary.bootstrap.credentials import Credentials
 from phonotary.bootstrap.dipping import Dips
+from phonotary.bootstrap.measures import Measure, of_calls, text
 from phonotary.bootstrap.rehearsal import Rehearsal
 from phonotary.bootstrap.sealing import AuthenticationService
 from phonotary.bootstrap.standing import Standings
 from phonotary.bootstrap.trusting import TrustFiles
 from phonotary.bootstrap.verifying import VerificationService
-from phonotary.clock import Clock
+from phonotary.clock import Clock, monotonic
 from phonotary.cnam.dips import Status
 from phonotary.config import Settings
 from phonotary.config import Trunk as TrunkSettings
@@ -40,7 +41,7 @@ from phonotary.storage.ledger import LedgerWriter, WhenFull
 # Seconds between two looks at what may have changed: files, revocations, the ledger's lag. A
 # revocation in the laboratory is thereby known within two.
 _LOOK = 1.0
-_DAY = 86_400
+_HOUR, _DAY = 3_600, 86_400
 _WHEN_FULL: dict[str, WhenFull] = {"refuse": "refuse", "count": "drop-visible"}
 
 
@@ -110,6 +111,8 @@ class Voice:
             remember=self._remember,
         )
         self._trust = trust
+        self._told: dict[str, float] = {}
+        """Alarms, and when the log had them last."""
         self._sip: Server | None = None
         self.name_of: Callable[[str], str | None] = lambda number: None
         """The registered name of a number, shown beside a call that is verified."""
@@ -171,7 +174,7 @@ class Voice:
                 self.look()
                 for each in self.looks:
                     await asyncio.to_thread(each)
-                if looks % int(_DAY / _LOOK) == 1:
+                if looks % int(_HOUR / _LOOK) == 1:
                     self._alarm()
                 said = self._tell_lag(said)
             except Exception:
@@ -194,9 +197,26 @@ class Voice:
         self._trust = trust
         self.verification.repository.set_trust(trust)
 
-    def _alarm(self) -> None:
+    def measured(self) -> str:
+        """What ``/metrics`` answers."""
+        found: list[Measure] = []
         for files in self._files or ():
-            for sentence in files.alarms():
+            found += files.measures()
+        if self._files is not None:
+            due = "Sentences that the log has for whoever must see to something."
+            found.append(Measure("phonotary_stir_alarms", due, len(self._alarms())))
+        return text([*found, *of_calls(self.ledger.lag, self.verification)])
+
+    def _alarms(self) -> list[str]:
+        return [sentence for files in self._files or () for sentence in files.alarms()]
+
+    def _alarm(self) -> None:
+        """Each sentence when it is new, and again after a day."""
+        now, told = monotonic(), self._told
+        self._told = {sentence: told.get(sentence, now) for sentence in self._alarms()}
+        for sentence, since in self._told.items():
+            if sentence not in told or now - since >= _DAY:
+                self._told[sentence] = now
                 _log().warning(sentence)
 
     def _tell_lag(self, said: str) -> str:

@@ -7,6 +7,7 @@ import re
 import tomllib
 from collections.abc import Callable, Mapping
 from dataclasses import fields
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
@@ -240,6 +241,12 @@ def _account(value: Any) -> str:
     return str(value)
 
 
+def _day(value: Any) -> int:
+    if type(value) is not date:
+        raise ValueError(f"{value!r} is no day; write it as 2026-02-20, without quotes")
+    return int(datetime(value.year, value.month, value.day, tzinfo=UTC).timestamp())
+
+
 def _accounts(value: Any) -> frozenset[str]:
     return frozenset(_account(one) for one in _texts(value))
 
@@ -250,6 +257,7 @@ _SHAPES: dict[str, Callable[[Any], Any]] = {
     "key": _text_of,
     "x5u": _text_of,
     "accounts": _accounts,
+    "rmd_filed": _day,
     "account_sid": _account,
     "networks": _texts,
     "role": _one_of("authenticate", "verify", "both", "diverting", "name"),

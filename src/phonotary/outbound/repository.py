@@ -81,6 +81,11 @@ class Repository:
     def __len__(self) -> int:
         return len(self._kept)
 
+    @property
+    def fetching(self) -> int:
+        """Addresses that are asked, or in line for it."""
+        return len(self._flying)
+
     def set_trust(self, trust: Trust) -> None:
         """New authorities or revocations: from now on every chain is judged by them."""
         self._trust = trust
