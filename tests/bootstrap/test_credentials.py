@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,7 @@ from phonotary.bootstrap.credentials import Credentials
 from phonotary.errors import Reason, Refused
 from phonotary.shaken import issuing, paths
 from phonotary.shaken.signing import CredentialOutOfDate
-from tests.bootstrap.scenes import CA, NOW, OnDisk, Time, credentials
+from tests.bootstrap.scenes import CA, NOW, ROOT, OnDisk, Time, credentials
 from tests.outbound import softhsm
 from tests.rooms.office import refused
 
@@ -187,6 +188,37 @@ def test_two_thirds_of_the_life_are_told(owl: OnDisk) -> None:
     owl.certified(days=90)
     time = Time(NOW + 61 * issuing.DAY)
     assert "renew it now" in credentials(owl, time=time).alarms()[0]
+
+
+def test_the_earliest_end_of_the_chain_counts(owl: OnDisk) -> None:
+    ca = issuing.sti_ca(ROOT, NOW, days=1)
+    owl.leaf = issuing.leaf(ca, NOW, "709J", days=365)
+    owl.put(owl.chain, issuing.chain(owl.leaf, ca))
+    owl.put(owl.key_file, owl.leaf.key_pem)
+    time = Time(NOW + 23 * 3600)
+    held = credentials(owl, time=time)
+    (sentence,) = held.alarms()
+    assert "The certificate of its authority" in sentence
+    assert [each.value for each in held.measures()] == [held(OWL).not_after - time.now]
+    assert held(OWL).not_after < NOW + 2 * issuing.DAY
+    # From then on every verifier would take the call for a forged one.
+    time.now = held(OWL).not_after
+    with pytest.raises(CredentialOutOfDate):
+        held(OWL)
+
+
+def test_a_filing_is_reminded_of_where_the_operator_says_when_it_was_made(owl: OnDisk) -> None:
+    # NOW is 18 November 2026. Filed in February of the year before, and of this year.
+    def held(filed: int | None) -> Credentials:
+        files = replace(owl.files, rmd_filed=filed)
+        return Credentials([files], lambda sid: None, Time(), {})
+
+    (sentence,) = held(1_739_000_000).alarms()
+    assert "709J: The RMD recertification has run out" in sentence
+    assert held(1_771_000_000).alarms() == []
+    names = [each.name for each in held(1_771_000_000).measures()]
+    assert "phonotary_rmd_recertification_seconds_left" in names
+    assert len(list(held(None).measures())) == 1
 
 
 def test_two_providers_are_never_crossed_nor_for_their_subaccounts(

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from phonotary.bootstrap.measures import text
 from phonotary.bootstrap.trusting import TrustFiles, certificates_in
 from phonotary.config import Stir
 from phonotary.errors import Refused
@@ -121,7 +122,7 @@ def test_without_a_current_list_nothing_is_believed_where_one_is_required(settin
 
 
 def test_nothing_is_trusted_that_is_not_named() -> None:
-    assert defect(TrustFiles(Stir(), Time())) == "unknown_root"
+    assert defect(TrustFiles(Stir(), Time())) == "no_anchors"
 
 
 @pytest.mark.parametrize("content", [None, b"", b"garbage", PA.key_pem])
@@ -147,4 +148,26 @@ def test_a_service_that_asks_for_no_list_starts_with_one_that_has_run_out(settin
     put(settings.crl, issuing.crl(PA, NOW - 400 * issuing.DAY, [LINE]))
     with pytest.raises(Refused):
         TrustFiles(settings, Time())
-    assert defect(TrustFiles(replace(settings, crl_required=False), Time())) is None
+    files = TrustFiles(replace(settings, crl_required=False), Time())
+    assert defect(files) is None
+    (sentence,) = files.alarms()
+    assert "no list of revocations is held" in sentence
+    assert "phonotary_stir_revocation_list_held 0" in text(files.measures())
+
+
+def test_who_is_trusted_and_how_long_the_list_holds_is_measured(settings: Stir) -> None:
+    time = Time()
+    files = TrustFiles(settings, time)
+    told = {each.name.removeprefix("phonotary_stir_"): each.value for each in files.measures()}
+    held = files.trust.revocations
+    assert held is not None
+    assert told == {
+        "authorities": 1,
+        "revocation_list_held": 1,
+        "revocation_list_seconds_left": held.next_update - NOW,
+    }
+    time.now = held.next_update + 5
+    assert "phonotary_stir_revocation_list_seconds_left -5" in text(files.measures())
+    # Where no list is asked for, none is missed.
+    without = TrustFiles(Stir(anchors=settings.anchors), time)
+    assert (without.alarms(), len(list(without.measures()))) == ([], 1)

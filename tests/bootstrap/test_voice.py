@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from phonotary.bootstrap import auditing, witnessing
+from phonotary.bootstrap import voice as voice_module
 from phonotary.bootstrap.verifying import VerificationService
 from phonotary.bootstrap.voice import Voice
 from phonotary.clock import Clock
@@ -175,6 +176,53 @@ def test_the_sip_door_knows_an_account_that_may_not_call(database: Database) -> 
 
     told = response(asyncio.run(called()))
     assert (told.status, told["X-Phonotary-Reason"]) == (603, "account-not-active")
+
+
+def test_alarms_are_looked_at_from_the_first_look_and_then_hourly(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert voice_module._HOUR == 3_600
+    # An hour of four looks.
+    monkeypatch.setattr(voice_module, "_LOOK", 0.001)
+    monkeypatch.setattr(voice_module, "_HOUR", 0.004)
+    voice, done = service(database), []
+    monkeypatch.setattr(voice, "look", lambda: done.append("look"))
+    monkeypatch.setattr(voice, "_alarm", lambda: done.append("alarm"))
+
+    async def run() -> None:
+        running = asyncio.create_task(voice.run())
+        while done.count("look") < 9:
+            await asyncio.sleep(0.001)
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)
+
+    asyncio.run(run())
+    assert done[:11] == ["look", "alarm", *["look"] * 4, "alarm", *["look"] * 4]
+
+
+def test_an_alarm_is_told_when_it_is_new_and_again_after_a_day(
+    database: Database, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    voice, due, at = service(database), ["The certificate runs out."], [1000.0]
+    monkeypatch.setattr(voice_module, "monotonic", lambda: at[0])
+    monkeypatch.setattr(voice, "_alarms", lambda: due)
+
+    def told() -> int:
+        voice._alarm()
+        return capsys.readouterr().err.count("warning")
+
+    assert told() == 1
+    at[0] += 3_600
+    assert told() == 0
+    due.append("The list has run out.")
+    assert told() == 1
+    at[0] += 86_400 - 3_600
+    assert told() == 1
+    # What was mended and comes back is new.
+    due.clear()
+    assert told() == 0
+    due.append("The certificate runs out.")
+    assert told() == 1
 
 
 def test_a_sip_port_that_is_taken_is_one_sentence(database: Database) -> None:

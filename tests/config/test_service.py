@@ -14,6 +14,8 @@ TWO_PROVIDERS = """
 port = 9000
 sip_port = 5060
 stir_origid = "per-customer"
+stir_crl = "crl.der"
+stir_crl_issuer = "pa.pem"
 stir_crl_required = true
 
 [[provider]]
@@ -54,6 +56,15 @@ def test_a_file_names_providers_and_trunks(tmp_path: Path) -> None:
     assert settings.trunks[0].networks == ("10.0.0.0/8",)
     assert (settings.port, settings.sip_port, settings.sandbox) == (9000, 5060, False)
     assert (settings.stir.origid, settings.stir.crl_required) == ("per-customer", True)
+
+
+def test_a_day_is_a_day_of_toml(tmp_path: Path) -> None:
+    day = '[[provider]]\nname="Owl"\nchain="c"\nkey="k"\nx5u="https://x"\nrmd_filed = {}'
+    (one,) = service.service(written(tmp_path, day.format("2026-02-20")), NOBODY).stir.providers
+    assert one.rmd_filed == 1_771_545_600
+    for other in ("'2026-02-20'", "2026-02-20T10:00:00Z", "5"):
+        with pytest.raises(ValueError, match=r"\[\[provider\]\] rmd_filed: .* is no day"):
+            service.service(written(tmp_path, day.format(other)), NOBODY)
 
 
 def test_the_environment_wins_over_the_file(tmp_path: Path) -> None:
@@ -103,6 +114,7 @@ def test_three_settings_are_one_provider_for_every_account() -> None:
         ("port = 'x'", "port: "),
         ("stir_origid = 'mine'", "mine"),
         ("stir_crl_required = 'maybe'", "maybe"),
+        ("stir_crl_required = true", "set stir_crl"),
         ("stir_ledger_bound = 'much'", "much"),
         ("stir_max_targets = 0", "stir_max_targets: 0 is not from 1 to 100"),
         ("stir_diverted_freshness = 59", "stir_diverted_freshness: 59 is not from 60 to 86400"),

@@ -18,7 +18,7 @@ from phonotary.cli.app import cert
 from phonotary.clock import Clock
 from phonotary.errors import Refused
 from phonotary.outbound import keys
-from phonotary.shaken import issuing
+from phonotary.shaken import issuing, paths
 from phonotary.shaken.certificates import fingerprint, load_credential
 from phonotary.shaken.chains import validate
 from phonotary.shaken.issuing import Certified
@@ -398,6 +398,27 @@ def test_a_due_renewal_keeps_the_key_and_the_old_chain(provider: Provider) -> No
     assert "SPC          709J" in shown.output
     x5u = f"https://owl.example/certs/{fingerprint(provider.chain.read_bytes())}.pem"
     assert x5u in shown.output
+
+
+def test_an_authority_that_ends_first_makes_a_renewal_due(provider: Provider) -> None:
+    provider.obtained()
+    now = Clock.wall()
+    above = issuing.sti_ca(issuing.root(now), now - 9 * issuing.DAY, days=10)
+    key = keys.key_from(str(provider.key)).public_key()
+    leaf = issuing.leaf(above, now - 9 * issuing.DAY, "709J", public_key=key, days=365)
+    provider.chain.write_bytes(issuing.chain(leaf, above))
+    due = provider.run("show", str(provider.chain))
+    assert due.exit_code == 3
+    assert "The certificate of its authority" in due.output
+    assert "nothing to do" not in provider.asked("renew").output
+
+
+def test_a_chain_with_a_certificate_that_cannot_be_read_is_one_sentence(tmp_path: Path) -> None:
+    now, chain = Clock.wall(), tmp_path / "chain.pem"
+    leaf = issuing.leaf(issuing.sti_ca(issuing.root(now), now), now, "709J")
+    chain.write_bytes(leaf.pem * (paths.MAX_CERTIFICATES + 1))
+    told = CliRunner().invoke(cert.cert_app, ("show", str(chain)))
+    assert (told.exit_code, "the chain cannot be read" in told.output) == (2, True)
 
 
 def test_a_renewal_can_bring_a_new_key_and_keeps_the_old_one(provider: Provider) -> None:

@@ -17,7 +17,7 @@ import pytest
 from typer.testing import Result
 
 from phonotary.errors import Refused
-from phonotary.shaken import certificates
+from phonotary.shaken import certificates, issuing
 from phonotary.storage import migrate
 from tests.journeys.callers import here
 from tests.outbound import softhsm
@@ -41,15 +41,17 @@ def phonotary(*arguments: str, **more: str) -> subprocess.CompletedProcess[str]:
 
 
 @contextmanager
-def serving(**more: str) -> Iterator[str]:
-    """The address of a running service."""
+def serving(log: Path = Path(os.devnull), **more: str) -> Iterator[str]:
+    """The address of a running service, which complains into ``log``."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = str(free.getsockname()[1])
     command = [sys.executable, "-m", "phonotary", "serve"]
-    process = subprocess.Popen(
-        command, env=environ(PHONOTARY_PORT=port, **more), stdout=subprocess.PIPE, text=True
-    )
+    env = environ(PHONOTARY_PORT=port, **more)
+    with log.open("w") as complaints:
+        process = subprocess.Popen(
+            command, env=env, stdout=subprocess.PIPE, stderr=complaints, text=True
+        )
     try:
         assert process.stdout is not None
         assert "phonotary serves" in process.stdout.readline()
@@ -127,6 +129,63 @@ def test_a_service_signs_with_its_providers_certificate(tmp_path: Path, in_hsm: 
     assert f"info=<{x5u}>" in answer.json()["signingResponse"]["identity"]
 
 
+def test_what_runs_out_is_told_and_measured(tmp_path: Path) -> None:
+    """The leaf has a year, the authority above it a day; the list of revocations is an old one."""
+    now, day = int(time.time()), issuing.DAY
+    root = issuing.root(now - 90 * day)
+    ca = issuing.sti_ca(root, now - 3 * day, days=4)
+    leaf = issuing.leaf(ca, now - 3 * day, "709J", days=365)
+    pa = issuing.sti_pa(root, now - 90 * day)
+    files = {
+        "CHAIN": issuing.chain(leaf, ca),
+        "KEY": leaf.key_pem,
+        "ANCHORS": root.pem,
+        "CRL_ISSUER": pa.pem,
+        "CRL": issuing.crl(pa, now - 60 * day, []),
+    }
+    where = {
+        "PHONOTARY_DATABASE_URL": f"sqlite:///{tmp_path / 'service.db'}",
+        "PHONOTARY_STIR_X5U": "https://certs.owl.example/c.pem",
+    }
+    for name, content in files.items():
+        (tmp_path / name).write_bytes(content)
+        where[f"PHONOTARY_STIR_{name}"] = str(tmp_path / name)
+    phonotary("migrate", **where)
+    log = tmp_path / "log"
+    with serving(log, **where) as url:
+        told = httpx.get(f"{url}/metrics", trust_env=False)
+        deadline = time.monotonic() + 10
+        while "no list of revocations is held" not in log.read_text():
+            assert time.monotonic() < deadline, log.read_text()
+            time.sleep(0.05)
+    assert "provider: The certificate of its authority" in log.read_text()
+    assert told.headers["content-type"] == "text/plain; version=0.0.4; charset=utf-8"
+    lines = [line for line in told.text.splitlines() if not line.startswith("#")]
+    numbers = dict(line.rsplit(" ", 1) for line in lines)
+    left = int(numbers['phonotary_stir_certificate_seconds_left{provider="provider"}'])
+    assert 0 < left < 2 * day
+    assert numbers["phonotary_stir_revocation_list_held"] == "0"
+    assert numbers["phonotary_stir_alarms"] == "2"
+    own = {name.partition("{")[0] for name in numbers if "process=" in name}
+    assert {"phonotary_ledger_rows_waiting", "phonotary_replay_memory_entries"} <= own
+    # Nothing of where things are, or whose.
+    assert str(tmp_path) not in told.text
+
+
+@pytest.mark.parametrize("anchors", [False, True])
+def test_a_service_says_at_its_start_that_it_cannot_verify(tmp_path: Path, anchors: bool) -> None:
+    where = {"PHONOTARY_DATABASE_URL": f"sqlite:///{tmp_path / 'service.db'}"}
+    phonotary("migrate", **where)
+    if anchors:
+        roots = tmp_path / "roots.pem"
+        roots.write_bytes(certificates.sandbox_certificates(0, "709J", "A Provider").root_pem)
+        where["PHONOTARY_STIR_ANCHORS"] = str(roots)
+    with serving(tmp_path / "log", **where):
+        pass
+    told = (tmp_path / "log").read_text().count("no call is verified: set PHONOTARY_STIR_ANCHORS\n")
+    assert told == (0 if anchors else 1)
+
+
 def test_a_service_waits_for_a_person_by_default(tmp_path: Path) -> None:
     where = {"PHONOTARY_DATABASE_URL": f"sqlite:///{tmp_path / 'service.db'}"}
     opened = phonotary("account", "Acme", **where).stdout
@@ -165,6 +224,7 @@ def test_settings_come_from_a_file_and_the_environment_wins(tmp_path: Path) -> N
         ("", {"PHONOTARY_PORT": "many"}, "many"),
         ("", {"PHONOTARY_VETTING": "never"}, "never"),
         ("", {"PHONOTARY_STIR_KEY": "/k"}, "stir_chain"),
+        ("", {"PHONOTARY_STIR_CRL_REQUIRED": "true"}, "set stir_crl"),
     ],
 )
 def test_a_wrong_setting_is_named_in_one_sentence(

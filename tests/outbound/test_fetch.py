@@ -6,7 +6,8 @@ import asyncio
 import ipaddress
 import ssl
 import time
-from collections.abc import Callable, Coroutine
+from collections.abc import AsyncIterator, Callable, Coroutine
+from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,7 @@ from phonotary.outbound.fetch import MAX_BODY, Fetched, Fetcher, lifetime
 from phonotary.shaken.verdicts import Unobtainable
 from tests.simulators import lying_repository as lies
 from tests.simulators.lying_repository import PEM_TYPE, LyingRepository
+from tests.simulators.streams import listening
 
 BODY = b"-----BEGIN CERTIFICATE-----\n"
 
@@ -242,6 +244,49 @@ def test_tls_holds_for_the_name_and_not_for_the_address(
         with pytest.raises(Unobtainable) as caught:
             asyncio.run(run())
         assert caught.value.fault == fault
+
+
+@asynccontextmanager
+async def far_away(port: int, seconds: float) -> AsyncIterator[int]:
+    """A port that leads to another one, and whose first word takes that long."""
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await asyncio.sleep(seconds)
+        to_reader, to_writer = await asyncio.open_connection("127.0.0.1", port)
+        try:
+            await asyncio.gather(pump(reader, to_writer), pump(to_reader, writer))
+        finally:
+            for each in (writer, to_writer):
+                each.close()
+                with suppress(ConnectionError):
+                    await each.wait_closed()
+
+    async def pump(source: asyncio.StreamReader, sink: asyncio.StreamWriter) -> None:
+        with suppress(ConnectionError):
+            while part := await source.read(65_536):
+                sink.write(part)
+            sink.write_eof()
+
+    async with listening(answer) as found:
+        yield found
+
+
+def test_who_takes_long_to_connect_is_given_longer_at_the_second_attempt(tmp_path: Path) -> None:
+    server, client = certificate(tmp_path, "laboratory.test")
+
+    async def run() -> Fetched:
+        async with lies.running(server) as there, far_away(there.port, 0.35) as port:
+            there.at("/c", lies.serves(BODY))
+            origin = f"https://laboratory.test:{port}"
+            # Nobody listens at the other address, which is not tried twice.
+            found = resolving("::1", "127.0.0.1")
+            fetcher = Fetcher(lab=frozenset({origin}), tls=client, resolve=found)
+            try:
+                return await fetcher.get(f"{origin}/c", PEM_TYPE)
+            finally:
+                await fetcher.close()
+
+    assert asyncio.run(run()).body == BODY
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ only then put in the old one's place. What cannot be read leaves everything as i
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, MutableMapping
+from collections.abc import Callable, Iterable, Iterator, MutableMapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -14,14 +14,14 @@ from typing import Any
 from phonotary import clock, report
 from phonotary.bootstrap.far_keys import FarKey, Reach
 from phonotary.bootstrap.files import Followed, pem
+from phonotary.bootstrap.measures import Measure
 from phonotary.clock import Instant
 from phonotary.config import ProviderFiles
 from phonotary.errors import Reason, Refused
 from phonotary.outbound import keys
 from phonotary.outbound.hsm import HsmKey
-from phonotary.shaken import certificates, lint
+from phonotary.shaken import certificates, lint, terms
 from phonotary.shaken.certificates import SigningCredential
-from phonotary.shaken.laboratory import terms
 from phonotary.shaken.paths import Anchors
 from phonotary.shaken.providers import Provider, Providers
 from phonotary.shaken.signing import CredentialOutOfDate
@@ -96,15 +96,35 @@ class Credentials:
         return True
 
     def alarms(self) -> list[str]:
-        """One sentence for each certificate that should have been renewed by now."""
-        found = []
-        for provider in self._providers:
-            held = provider.credential
-            term = terms.Term(held.not_before, held.not_after)
-            alarm = terms.certificate_alarm(term, self._now())
+        """One sentence for each certificate and each filing that should have been renewed."""
+        found, now = [], self._now()
+        for each in self._pairs:
+            alarm = terms.certificate_alarm(each.chain, now)
             if alarm.is_due:
-                found.append(f"{provider.name}: {alarm.sentence} Run phonotary cert renew.")
+                found.append(f"{each.files.name}: {alarm.sentence} Run phonotary cert renew.")
+            filing = each.filing()
+            if filing is not None and filing.is_due:
+                found.append(f"{each.files.name}: {filing.sentence} Then set rmd_filed anew.")
         return found
+
+    def measures(self) -> Iterator[Measure]:
+        """How long what each provider signs with still holds."""
+        for each in self._pairs:
+            who = {"provider": each.files.name}
+            yield Measure(
+                "phonotary_stir_certificate_seconds_left",
+                "Until the first certificate of the chain that signs runs out.",
+                each.credential.not_after - self._now(),
+                who,
+            )
+            filing = each.filing()
+            if filing is not None:
+                yield Measure(
+                    "phonotary_rmd_recertification_seconds_left",
+                    "Until the filing in the Robocall Mitigation Database is due.",
+                    filing.end - self._now(),
+                    who,
+                )
 
     def _together(self) -> Providers:
         return Providers(
@@ -137,6 +157,16 @@ class _Pair:
         credential, chain = self._read()
         self._publish(credential, chain)
         self.credential, self._chain = credential, chain
+
+    @property
+    def chain(self) -> bytes:
+        """What the credential that signs is served with, PEM."""
+        return self._chains[f"{self.credential.fingerprint}.pem"]
+
+    def filing(self) -> terms.Alarm | None:
+        """The state of the yearly filing, where the operator says when the last one was made."""
+        filed = self.files.rmd_filed
+        return None if filed is None else terms.recertification_alarm(filed, self._now())
 
     def look(self) -> bool:
         """Whether another credential signs from now on."""
@@ -181,19 +211,27 @@ class _Pair:
         chain = pem(self.files.chain)
         x5u = certificates.address(self.files.x5u, certificates.fingerprint(chain))
         self._check(chain, x5u)
+        credential = self._certified(chain, x5u, held)
+        # Past the end of an authority every verifier would take the call for a forged one.
+        (term, _) = terms.chain_term(chain)
+        return replace(credential, not_after=term.end), chain
+
+    def _certified(
+        self, chain: bytes, x5u: str, held: tuple[SigningCredential, bytes] | None
+    ) -> SigningCredential:
         if held and isinstance(held[0].key, FarKey) and certificates.same_key(chain, held[1]):
             # Calls wait while this is read, and a module may take its time.
-            return certificates.certified_anew(held[0], chain, x5u), chain
+            return certificates.certified_anew(held[0], chain, x5u)
         key = keys.key_from(self.files.key)
         if not isinstance(key, HsmKey):
-            return certificates.load_credential(chain, key, x5u), chain
+            return certificates.load_credential(chain, key, x5u)
         try:
             # The key itself shows that it is the certificate's: what it raises is the operator's.
             found = certificates.load_credential(chain, key, x5u)
         finally:
             # Calls are signed by other threads, with sessions of their own.
             key.close()
-        return replace(found, key=FarKey(key, self.files.name, self._reach)), chain
+        return replace(found, key=FarKey(key, self.files.name, self._reach))
 
     def _publish(self, credential: SigningCredential, chain: bytes) -> None:
         for finding in lint.lint(chain, self._now()):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +10,7 @@ from cryptography import x509
 
 from phonotary import report
 from phonotary.bootstrap.files import Followed, contents, pem
+from phonotary.bootstrap.measures import Measure
 from phonotary.clock import Instant, iso8601
 from phonotary.config import Stir
 from phonotary.errors import Reason, Refused
@@ -39,11 +40,34 @@ class TrustFiles:
 
     def alarms(self) -> list[str]:
         """One sentence when a newer list of revocations should have been put there."""
-        held = self.trust.revocations
-        if held is None or not held.stale(self._now()):
+        file, held = self._settings.crl, self.trust.revocations
+        if file is None or (held is not None and not held.stale(self._now())):
             return []
+        if held is None:
+            return [f"{file}: no list of revocations is held, as that one has run out; fetch it."]
         until = iso8601(held.next_update)
-        return [f"{self._settings.crl}: the list of revocations ran out on {until}; fetch it anew."]
+        return [f"{file}: the list of revocations ran out on {until}; fetch it anew."]
+
+    def measures(self) -> Iterator[Measure]:
+        """How many are trusted, and how long the list of revocations still holds."""
+        yield Measure(
+            "phonotary_stir_authorities",
+            "Certificates of authorities that are trusted.",
+            len(self.trust.anchors),
+        )
+        held = self.trust.revocations
+        if self._settings.crl is not None:
+            yield Measure(
+                "phonotary_stir_revocation_list_held",
+                "Whether a list of revocations is at hand, be it an old one.",
+                int(held is not None),
+            )
+        if held is not None:
+            yield Measure(
+                "phonotary_stir_revocation_list_seconds_left",
+                "Until a newer list of revocations should be there.",
+                held.next_update - self._now(),
+            )
 
     def _take(self) -> None:
         self.trust = self._read()

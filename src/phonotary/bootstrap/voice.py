@@ -12,13 +12,14 @@ from phonotary.access.accounts import Account
 from phonotary.bootstrap.credentials import Credentials
 from phonotary.bootstrap.dipping import Dips
 from phonotary.bootstrap.far_keys import Reach
+from phonotary.bootstrap.measures import Measure, of_calls, text
 from phonotary.bootstrap.rehearsal import Rehearsal
 from phonotary.bootstrap.sealing import AuthenticationService
 from phonotary.bootstrap.standing import Standings
 from phonotary.bootstrap.trusting import TrustFiles
 from phonotary.bootstrap.verifying import VerificationService
 from phonotary.bootstrap.witnessing import Telling
-from phonotary.clock import Clock
+from phonotary.clock import Clock, monotonic
 from phonotary.cnam.dips import Status
 from phonotary.config import Settings, Stir
 from phonotary.config import Trunk as TrunkSettings
@@ -128,6 +129,8 @@ class Voice:
             remember=self._remember,
         )
         self._trust = trust
+        self._told: dict[str, float] = {}
+        """Alarms, and when the log had them last."""
         self._sip: Server | None = None
         self.name_of: Callable[[str], str | None] = lambda number: None
         """The registered name of a number, shown beside a call that is verified."""
@@ -192,7 +195,7 @@ class Voice:
                 self.look()
                 for each in self.looks:
                     await asyncio.to_thread(each)
-                if looks % int(_DAY / _LOOK) == 1:
+                if looks % int(_HOUR / _LOOK) == 1:
                     self._alarm()
                 if looks % int(_HOUR / _LOOK) == _SOON:
                     self._tell_newest()
@@ -217,9 +220,26 @@ class Voice:
         self._trust = trust
         self.verification.repository.set_trust(trust)
 
-    def _alarm(self) -> None:
+    def measured(self) -> str:
+        """What ``/metrics`` answers."""
+        found: list[Measure] = []
         for files in self._files or ():
-            for sentence in files.alarms():
+            found += files.measures()
+        if self._files is not None:
+            due = "Sentences that the log has for whoever must see to something."
+            found.append(Measure("phonotary_stir_alarms", due, len(self._alarms())))
+        return text([*found, *of_calls(self.ledger.lag, self.verification)])
+
+    def _alarms(self) -> list[str]:
+        return [sentence for files in self._files or () for sentence in files.alarms()]
+
+    def _alarm(self) -> None:
+        """Each sentence when it is new, and again after a day."""
+        now, told = monotonic(), self._told
+        self._told = {sentence: told.get(sentence, now) for sentence in self._alarms()}
+        for sentence, since in self._told.items():
+            if sentence not in told or now - since >= _DAY:
+                self._told[sentence] = now
                 _log().warning(sentence)
 
     def _tell_newest(self) -> None:

@@ -190,7 +190,7 @@ def show(
     repository: REPOSITORY = None,
 ) -> None:
     """Show whose certificate this is and how long it holds; exit 3 when it should be renewed."""
-    from phonotary.shaken.laboratory import terms
+    from phonotary.shaken import terms
 
     found, now = Chain.read(chain), Clock.wall()
     told = {
@@ -208,7 +208,7 @@ def show(
         told["x5u"] = found.x5u(repository)
     for name, value in told.items():
         typer.echo(f"{name:<12} {value}")
-    alarm = terms.certificate_alarm(terms.Term(found.begin, found.end), now)
+    alarm = terms.certificate_alarm(found.pem, now)
     if alarm.is_due:
         typer.echo(f"phonotary: {alarm.sentence}", err=True)
         raise typer.Exit(DUE)

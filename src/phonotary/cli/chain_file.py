@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, NoReturn
 
 import typer
 
+from phonotary.errors import Refused
+
 if TYPE_CHECKING:
     from cryptography import x509
 
@@ -41,7 +43,13 @@ class Chain:
 
     @property
     def end(self) -> int:
-        return int(self.leaf.not_valid_after_utc.timestamp())
+        """The earliest in the chain: past it no verifier believes the leaf either."""
+        from phonotary.shaken import terms
+
+        try:
+            return terms.chain_term(self.pem)[0].end
+        except Refused as refused:
+            fail(f"the chain cannot be read: {refused.because}")
 
     @property
     def due(self) -> int:

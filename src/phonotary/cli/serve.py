@@ -31,6 +31,10 @@ def serve(config_file: CONFIG = None) -> None:
             note("nobody can decide at /console/reviews: set PHONOTARY_REVIEWER_PASSWORD")
         if not settings.stir.providers:
             note("no call is signed: set PHONOTARY_STIR_CHAIN, _STIR_KEY and _STIR_X5U")
+        if settings.stir.anchors is None:
+            note("no call is verified: set PHONOTARY_STIR_ANCHORS")
+        elif settings.stir.crl is None:
+            note("no revocation is known: set PHONOTARY_STIR_CRL and _STIR_CRL_ISSUER")
 
     if settings.workers == 1:
         start.serve(settings, listener, None, served)

@@ -123,10 +123,13 @@ def _origins(identities: tuple[str, ...]) -> frozenset[str]:
 async def _fetched(call: CallToVerify, trust: Trust, lab: frozenset[str]) -> Verdict:
     from phonotary.bootstrap.verifying import VerificationService
     from phonotary.outbound.fetch import Fetcher
+    from phonotary.outbound.keeping import Keeping
     from phonotary.outbound.repository import Repository
     from phonotary.shaken.verification import Rules
 
-    repository = Repository(Fetcher(lab=lab), trust, Clock.wall)
+    # Nobody waits but who typed it.
+    patient = Keeping(budget=Keeping().patience)
+    repository = Repository(Fetcher(lab=lab), trust, Clock.wall, patient)
     service = VerificationService(repository, Clock.wall, Rules(lab=lab))
     try:
         return await service.verify(call)

@@ -23,6 +23,9 @@ class ProviderFiles:
     accounts: frozenset[str] | None = None
     """The accounts it serves, with their subaccounts; None: all, which only a hub's one provider
     may. An empty list is nobody."""
+    rmd_filed: int | None = None
+    """When it last certified in the Robocall Mitigation Database, midnight UTC in seconds since
+    1970; None: it is not reminded."""
 
 
 @dataclass(frozen=True, slots=True)

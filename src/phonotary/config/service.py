@@ -7,6 +7,7 @@ import re
 import tomllib
 from collections.abc import Callable, Mapping
 from dataclasses import fields
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
@@ -156,6 +157,8 @@ def service(file: Path | None, environ: Mapping[str, str] | None = None) -> Sett
     stir, cnam = _read(_STIR, "STIR_", given), _read(_CNAM, "CNAM_", given)
     if ("crl" in stir) != ("crl_issuer" in stir):
         raise ValueError("a list of revocations needs stir_crl and stir_crl_issuer together")
+    if stir.get("crl_required") and "crl" not in stir:
+        raise ValueError("stir_crl_required needs a list of revocations: set stir_crl")
     if plain.get("workers", 1) > 1 and plain.get("sip_port") == 0:
         raise ValueError("several workers share one SIP port; give its number")
     return Settings(
@@ -266,6 +269,12 @@ def _account(value: Any) -> str:
     return str(value)
 
 
+def _day(value: Any) -> int:
+    if type(value) is not date:
+        raise ValueError(f"{value!r} is no day; write it as 2026-02-20, without quotes")
+    return int(datetime(value.year, value.month, value.day, tzinfo=UTC).timestamp())
+
+
 def _accounts(value: Any) -> frozenset[str]:
     return frozenset(_account(one) for one in _texts(value))
 
@@ -276,6 +285,7 @@ _SHAPES: dict[str, Callable[[Any], Any]] = {
     "key": _text_of,
     "x5u": _text_of,
     "accounts": _accounts,
+    "rmd_filed": _day,
     "account_sid": _account,
     "networks": _texts,
     "role": _one_of("authenticate", "verify", "both", "diverting", "name"),

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 import ssl
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING
@@ -26,9 +26,11 @@ if TYPE_CHECKING:
 MAX_BODY = 65_536
 """Bytes. A chain of three is under 4 KiB; a TN list of the largest size we read is under 64."""
 
-# A second address is tried while there is still time for it.
-_CONNECT = 0.2
+# A second address is tried while a call still waits; who is far away, or loses a packet, is given
+# longer after that.
+_CONNECT = (0.2, 2.0)
 _ADDRESSES = 2
+_STEP = 5.0
 _MAX_AGE = re.compile(r'(?:^|[\s,])max-age\s*=\s*"?(\d{1,10})', re.IGNORECASE)
 
 Resolve = Callable[[str, int], Awaitable[list[str]]]
@@ -79,7 +81,6 @@ class Fetcher:
                 verify=self._tls or ssl.create_default_context(),
                 trust_env=False,
                 follow_redirects=False,
-                timeout=httpx.Timeout(5.0, connect=_CONNECT),
                 limits=httpx.Limits(max_keepalive_connections=0),
             )
         return self._made
@@ -100,17 +101,34 @@ class Fetcher:
             raise Unobtainable("address", refused.because) from None
         except (ValueError, httpx.InvalidURL):
             raise Unobtainable("address", "The repository's name is none.") from None
-        addresses = await self._checked(where)
-        for address in addresses[:_ADDRESSES]:
-            try:
-                return await self._from(address, url, media_type)
-            except (httpx.ConnectError, httpx.ConnectTimeout) as error:
-                fault = error
-            except (httpx.HTTPError, httpx.InvalidURL, OSError):
-                raise Unobtainable("connect", "The repository broke the exchange off.") from None
-        if _is_tls(fault):
-            raise Unobtainable("tls", "The repository's TLS certificate does not hold.")
-        raise Unobtainable("connect", "The repository does not answer.")
+        addresses = (await self._checked(where))[:_ADDRESSES]
+        try:
+            return await self._from_any(addresses, url, media_type)
+        except (httpx.ConnectError, httpx.ConnectTimeout) as fault:
+            if _is_tls(fault):
+                said = Unobtainable("tls", "The repository's TLS certificate does not hold.")
+            else:
+                said = Unobtainable("connect", "The repository does not answer.")
+            raise said from None
+        except (httpx.HTTPError, httpx.InvalidURL, OSError):
+            raise Unobtainable("connect", "The repository broke the exchange off.") from None
+
+    async def _from_any(self, addresses: Sequence[str], url: str, media_type: str) -> Fetched:
+        """From the first that can be connected to. Raises what the last one was tried with."""
+        import httpx
+
+        fault: httpx.TransportError = httpx.ConnectError("there is no address")
+        silent = [*addresses]
+        for seconds in _CONNECT:
+            for address in [*silent]:
+                try:
+                    return await self._from(address, url, media_type, seconds)
+                except httpx.ConnectTimeout as error:
+                    fault = error
+                except httpx.ConnectError as error:
+                    silent.remove(address)
+                    fault = error
+        raise fault
 
     async def _checked(self, where: credential_url.Where) -> list[str]:
         """All addresses of the host; when one of them is private, the host is not fetched from."""
@@ -126,7 +144,7 @@ class Fetcher:
             raise Unobtainable("address", "The repository's name leads to a private address.")
         return found
 
-    async def _from(self, address: str, url: str, media_type: str) -> Fetched:
+    async def _from(self, address: str, url: str, media_type: str, connect: float) -> Fetched:
         import httpx
 
         parts = httpx.URL(url)
@@ -141,6 +159,7 @@ class Fetcher:
                 "User-Agent": "phonotary",
             },
             extensions={"sni_hostname": parts.host},
+            timeout=httpx.Timeout(_STEP, connect=connect),
         ) as reply:
             if reply.is_redirect:
                 raise Unobtainable("redirect", "The repository redirects, which is not followed.")

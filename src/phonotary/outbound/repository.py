@@ -9,16 +9,20 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections import Counter, OrderedDict
+from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import TypeGuard
 from urllib.parse import urlsplit
 
 from phonotary import report
 from phonotary.clock import Instant
 from phonotary.errors import Refused
+from phonotary.outbound import places
 from phonotary.outbound.fetch import Fetcher
-from phonotary.shaken import chains, credential_url, paths
+from phonotary.outbound.keeping import Keeping
+from phonotary.outbound.places import Places
+from phonotary.shaken import chains, paths
 from phonotary.shaken.chains import Untrusted, ValidChain
 from phonotary.shaken.trust import Trust
 from phonotary.shaken.verdicts import Unobtainable
@@ -28,37 +32,6 @@ CHAIN_TYPE = "application/pem-certificate-chain"
 TN_LIST_TYPE = "application/tnauthlist"
 _BEGIN = b"-----BEGIN CERTIFICATE-----"
 _PEM = re.compile(rb"-----BEGIN CERTIFICATE-----[^-]{1,32768}-----END CERTIFICATE-----")
-
-
-@dataclass(frozen=True, slots=True)
-class Keeping:
-    """How long and how much; times in seconds."""
-
-    budget: float = 0.5
-    """For everything a first call waits for: names, connections, chain and TN lists."""
-    at_least: int = 86_400
-    """ATIS-1000074: a day when the server's headers say less, or nothing."""
-    at_most: int = 7 * 86_400
-    retry_after: int = 30
-    """After a failure, doubled with each further one."""
-    retry_at_most: int = 900
-    chains: int = 20_000
-    """Room for every address seen in the field."""
-    failures: int = 5_000
-    """Kept apart, so that made-up addresses push no chain out."""
-    bytes: int = 64 * 1024 * 1024
-    """Of all chains together; a chain has three or four thousand."""
-    fetches: int = 64
-    """At the same time."""
-    waiting: int = 256
-    """Addresses being fetched or in line; more are answered at once that nothing can be had."""
-    of_a_site: int = 16
-    """How many of those may be one site's: whoever names a thousand slow addresses of its own
-    holds up nobody else."""
-    tn_lists: int = 4
-    """TN lists by reference that one chain may have."""
-    stale: bool = True
-    """A chain that cannot be fetched again is used while its certificates are valid."""
 
 
 @dataclass(slots=True)
@@ -99,13 +72,19 @@ class Repository:
         self.bytes = 0
         """What all kept chains take together."""
         self._flying: dict[str, asyncio.Task[Credential]] = {}
-        self._sites: Counter[str] = Counter()
-        self._places = asyncio.Semaphore(self._keeping.fetches)
+        self._asked: set[str] = set()
+        """Those of them that are no longer in line."""
+        self._places = Places(self._keeping)
         self.fetched = 0
         """Fetches begun since the start."""
 
     def __len__(self) -> int:
         return len(self._kept)
+
+    @property
+    def fetching(self) -> int:
+        """Addresses that are asked, or in line for it."""
+        return len(self._flying)
 
     def set_trust(self, trust: Trust) -> None:
         """New authorities or revocations: from now on every chain is judged by them."""
@@ -113,9 +92,13 @@ class Repository:
         self._failed.clear()
 
     def kept(self, url: str) -> Credential | None:
-        """What memory knows; None when it must be fetched. Never waits."""
+        """What memory knows; None when it must be fetched. Never waits: a chain whose time is
+        nearly over is fetched anew beside it."""
         kept = self._kept.get(url)
         now = self._now()
+        if not self._trust.anchors:
+            # Whatever is served there, nothing could be said of it: nobody is asked.
+            return self._judgement(b"", {}, now)[0]
         if kept is None or now >= kept.refresh_at:
             failed = self._failed.get(url)
             return failed.result if failed is not None and now < failed.until else None
@@ -126,33 +109,37 @@ class Repository:
                 return None
             self._judge(kept, now)
         self._kept.move_to_end(url)
+        if isinstance(kept.judged, ValidChain) and now >= kept.refresh_at - self._keeping.ahead:
+            failed = self._failed.get(url)
+            if failed is None or now >= failed.until:
+                self._flight(url)
         return kept.judged
 
     async def obtain(self, url: str) -> Credential:
         """What memory knows, else what the address serves; at most ``budget`` seconds.
 
-        All who ask for one address at the same time wait for one fetch.
+        All who ask for one address at the same time wait for one fetch, and it goes on when they
+        have given up: who asks later finds what came.
         """
         found = self.kept(url)
         if found is not None:
             return found
+        task = self._flight(url)
+        done, _ = await asyncio.wait({task}, timeout=self._keeping.budget)
+        if done and not task.cancelled():
+            return task.result()
+        return self._used_on(url) or (_slow() if url in self._asked else places.busy())
+
+    def _flight(self, url: str) -> asyncio.Task[Credential]:
         task = self._flying.get(url)
         if task is None:
-            site = credential_url.site(urlsplit(url).hostname or "")
-            full = len(self._flying) >= self._keeping.waiting
-            if full or self._sites[site] >= self._keeping.of_a_site:
-                return Unobtainable("busy", "Too many repositories are being asked.")
-            self._sites[site] += 1
             task = self._flying[url] = asyncio.create_task(self._fetch(url))
-            task.add_done_callback(lambda _: self._landed(url, site))
-        # Shielded: one caller who gives up must not take the answer from the others.
-        return await asyncio.shield(task)
+            task.add_done_callback(lambda _: self._landed(url))
+        return task
 
-    def _landed(self, url: str, site: str) -> None:
-        self._flying.pop(url, None)
-        self._sites[site] -= 1
-        if not self._sites[site]:
-            del self._sites[site]
+    def _landed(self, url: str) -> None:
+        del self._flying[url]
+        self._asked.discard(url)
 
     async def close(self) -> None:
         for task in list(self._flying.values()):
@@ -161,23 +148,16 @@ class Repository:
         await self._fetcher.close()
 
     async def _fetch(self, url: str) -> Credential:
-        budget, loop = self._keeping.budget, asyncio.get_running_loop()
-        begin, waited = loop.time(), budget
         try:
-            async with asyncio.timeout(budget), self._places:
-                waited = loop.time() - begin
+            async with self._places.place(urlsplit(url).hostname or ""):
                 self.fetched += 1
+                self._asked.add(url)
                 kept = await self._fresh(url)
         except TimeoutError:
-            # An address that was in line for most of its time has not been shown to be slow.
-            if waited > budget / 2:
-                return Unobtainable("busy", "Too many repositories are being asked.")
-            return self._remember_failure(
-                url, Unobtainable("timeout", "The repository does not answer in time.")
-            )
+            return self._remember_failure(url, _slow())
         except (Unobtainable, Untrusted) as refused:
             if isinstance(refused, Unobtainable) and refused.fault == "busy":
-                return refused
+                return self._used_on(url) or refused
             return self._remember_failure(url, refused)
         except Exception:
             # Whatever a stranger's server made go wrong, the call gets a verdict.
@@ -185,15 +165,18 @@ class Repository:
             return self._remember_failure(
                 url, Unobtainable("content", "What the repository serves cannot be read.")
             )
-        if isinstance(kept.judged, Untrusted):
+        if _against(kept.judged):
             return self._remember_failure(url, kept.judged)
+        self._keep(url, kept)
+        return kept.judged
+
+    def _keep(self, url: str, kept: _Kept) -> None:
         self._failed.pop(url, None)
         self._forget(url)
         self._kept[url] = kept
         self.bytes += kept.size
         while len(self._kept) > self._keeping.chains or self.bytes > self._keeping.bytes:
             self._forget(next(iter(self._kept)))
-        return kept.judged
 
     def _forget(self, url: str) -> None:
         kept = self._kept.pop(url, None)
@@ -234,7 +217,7 @@ class Repository:
     def _judge(self, kept: _Kept, now: Instant) -> None:
         kept.judged, kept.judge_again_at = self._judgement(kept.body, kept.tn_lists, now)
         kept.by = self._trust
-        if isinstance(kept.judged, Untrusted):
+        if _against(kept.judged):
             # Its provider may have put another chain there since.
             kept.refresh_at = min(kept.refresh_at, kept.judge_again_at)
 
@@ -253,7 +236,6 @@ class Repository:
         return chain, again
 
     def _remember_failure(self, url: str, result: Unobtainable | Untrusted) -> Credential:
-        """A chain known from before is used on while only the repository is at fault."""
         # Kept for minutes, an exception would keep the frames it came through as well.
         result = result.with_traceback(None)
         now, kept, before = self._now(), self._kept.get(url), self._failed.pop(url, None)
@@ -262,13 +244,32 @@ class Repository:
         self._failed[url] = _Failed(result, now + wait, times)
         while len(self._failed) > self._keeping.failures:
             self._failed.popitem(last=False)
-        if kept is None:
-            return result
-        usable = isinstance(result, Unobtainable) and self._keeping.stale
-        if not (usable and isinstance(kept.judged, ValidChain) and now <= kept.judged.not_after):
+        ahead = kept is not None and now < kept.refresh_at
+        found = self._used_on(url) if ahead or isinstance(result, Unobtainable) else None
+        if kept is None or found is None:
             self._forget(url)
             return result
-        kept.refresh_at = now + wait
+        kept.refresh_at = max(kept.refresh_at, now + wait)
+        return found
+
+    def _used_on(self, url: str) -> ValidChain | Untrusted | None:
+        """A chain known from before, while only the repository is at fault; None where there is
+        none, or none that may be used on."""
+        kept, now = self._kept.get(url), self._now()
+        if kept is None or not isinstance(kept.judged, ValidChain) or now > kept.judged.not_after:
+            return None
+        if now >= kept.refresh_at and not self._keeping.stale:
+            return None
         if kept.by is not self._trust or now >= kept.judge_again_at:
             self._judge(kept, now)
         return kept.judged
+
+
+def _slow() -> Unobtainable:
+    return Unobtainable("timeout", "The repository does not answer in time.")
+
+
+def _against(judged: ValidChain | Untrusted) -> TypeGuard[Untrusted]:
+    """Whether the chain itself was refused. For a list that we lack, no repository is asked anew
+    and no address is held to have failed."""
+    return isinstance(judged, Untrusted) and judged.defect not in chains.OURS

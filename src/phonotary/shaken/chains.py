@@ -20,11 +20,11 @@ from phonotary.clock import Instant
 from phonotary.errors import Refused
 from phonotary.shaken import constraints, paths, tn_auth_list
 from phonotary.shaken.constraints import ClaimConstraints
-from phonotary.shaken.paths import Defect, Link, Untrusted
+from phonotary.shaken.paths import OURS, Defect, Link, Untrusted
 from phonotary.shaken.trust import Trust
 from phonotary.tn import canonical
 
-__all__ = ["Defect", "Untrusted", "ValidChain", "references", "validate"]
+__all__ = ["OURS", "Defect", "Untrusted", "ValidChain", "references", "validate"]
 
 MAX_REFERENCES = 4
 """URLs of one certificate; each costs the verifier a fetch."""
@@ -78,12 +78,17 @@ def validate(
     """What the chain proves at ``now``, seconds since 1970.
 
     ``chain_pem`` is the leaf and then each issuer; the anchor may be left out. ``tn_lists`` are
-    the lists of :func:`references`, DER by URL. Raises Untrusted with one defect per reason.
+    the lists of :func:`references`, DER by URL. Raises Untrusted with one defect per reason; one
+    of OURS only where nothing is to be said against the chain itself, or no anchor is known.
     """
+    if not trust.anchors:
+        raise Untrusted(Defect.NO_ANCHORS, "No authority to be trusted is known here.")
     path = paths.follow(paths.read_pem(chain_pem), trust.links, now)
-    _check_revoked(path, trust, now)
+    _check_revoked(path, trust)
     scopes = [_scope(link, tn_lists or {}) for link in path]
     _check_scopes(scopes, trust)
+    binding = _constraints(path)
+    _check_silence(trust, now)
     leaf, numbers = path[0], scopes[0]
     codes = [entry.code for entry in numbers if isinstance(entry, tn_auth_list.Spc)]
     return ValidChain(
@@ -92,7 +97,7 @@ def validate(
         not_before=max(link.not_before for link in path),
         not_after=min(link.not_after for link in path),
         scope=numbers,
-        constraints=_constraints(path),
+        constraints=binding,
         is_delegate=any(scopes[1:]),
         spc=codes[0] if len(codes) == 1 else None,
         links=tuple(link.reference for link in path),
@@ -100,11 +105,16 @@ def validate(
     )
 
 
-def _check_revoked(path: Sequence[Link], trust: Trust, now: Instant) -> None:
-    """A stale list still refuses what it names; whether its silence counts is a setting."""
+def _check_revoked(path: Sequence[Link], trust: Trust) -> None:
+    """A stale list still refuses what it names."""
     known = trust.revocations
     if known is not None and known.is_revoked(link.reference for link in path):
         raise Untrusted(Defect.REVOKED, "A certificate of the chain has been revoked.")
+
+
+def _check_silence(trust: Trust, now: Instant) -> None:
+    """Whether it counts that no list names the chain; a setting asks for a current one."""
+    known = trust.revocations
     if not trust.crl_required:
         return
     if known is None:

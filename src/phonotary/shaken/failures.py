@@ -174,6 +174,22 @@ _ROWS: tuple[tuple[str, str | None, tuple[int, str], str, Verstat, str], ...] = 
         _ATIS,
     ),
     (
+        "no-anchors",
+        None,
+        _CREDENTIAL,
+        "This service knows no authority to be trusted.",
+        Verstat.NONE,
+        _SIP,
+    ),
+    (
+        "no-current-revocations",
+        None,
+        _CREDENTIAL,
+        "This service has no current list of revocations, which it must not do without.",
+        Verstat.NONE,
+        _SIP,
+    ),
+    (
         "untrusted",
         "E17",
         _CREDENTIAL,

@@ -101,12 +101,17 @@ class Defect(StrEnum):
     BAD_CONSTRAINTS = auto()
     CONSTRAINTS_ON_CA = auto()
     # Revocation, and the STI-PA's lists.
+    NO_ANCHORS = auto()
     REVOKED = auto()
     NO_REVOCATION_LIST = auto()
     STALE_REVOCATION_LIST = auto()
     BAD_REVOCATION_LIST = auto()
     BAD_CA_LIST = auto()
     EXPIRED_CA_LIST = auto()
+
+
+OURS = frozenset({Defect.NO_ANCHORS, Defect.NO_REVOCATION_LIST, Defect.STALE_REVOCATION_LIST})
+"""What a verifier lacks itself: of a chain that is refused for one of them, nothing is known."""
 
 
 class Untrusted(Refused):

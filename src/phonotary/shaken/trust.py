@@ -27,7 +27,7 @@ class Trust:
     anchors: tuple[x509.Certificate, ...]
     revocations: Revocations | None = None
     crl_required: bool = False
-    """Whether a chain is refused when no list, or only a stale one, is at hand."""
+    """Whether nothing is said of a chain when no list, or only a stale one, is at hand."""
     spc_vouches: bool = True
     """Whether a provider's CA may hand on any number: which ones the provider holds is published
     nowhere (RFC 9060 section 4). True, because the same provider's own leaf may sign for any

@@ -22,6 +22,11 @@ _DEFECTS = {
     Defect.REVOKED: "revoked",
     Defect.EXPIRED: "certificate-not-valid-now",
     Defect.NOT_YET_VALID: "certificate-not-valid-now",
+    # E17 says that the caller's chain does not hold. These are about ourselves, so they say only
+    # that there is no verdict.
+    Defect.NO_ANCHORS: "no-anchors",
+    Defect.NO_REVOCATION_LIST: "no-current-revocations",
+    Defect.STALE_REVOCATION_LIST: "no-current-revocations",
 }
 
 

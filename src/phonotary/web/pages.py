@@ -17,6 +17,7 @@ from phonotary.web.wire import Answer
 
 # A route that names its methods answers others in plain text; Twilio's clients want its JSON.
 _EVERY = ["GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
+_MEASURES = "text/plain; version=0.0.4; charset=utf-8"
 
 
 def routes(hub: Any) -> list[BaseRoute]:
@@ -25,6 +26,7 @@ def routes(hub: Any) -> list[BaseRoute]:
         Route("/v2/token", _token(hub), methods=_EVERY),
         Route("/healthz", _healthy),
         Route("/readyz", _ready(hub)),
+        Route("/metrics", _metrics(hub)),
         *inquiry.routes(hub),
         *reviews.routes(hub),
         *deliveries.routes(hub),
@@ -74,3 +76,12 @@ def _ready(hub: Any) -> Any:
         return PlainTextResponse("ok\n")
 
     return ready
+
+
+def _metrics(hub: Any) -> Any:
+    """Numbers for monitoring, in the text format of Prometheus; nothing secret is among them."""
+
+    async def metrics(request: Request) -> Response:
+        return PlainTextResponse(hub.voice.measured(), headers={"content-type": _MEASURES})
+
+    return metrics

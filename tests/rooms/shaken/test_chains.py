@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 from cryptography import x509
@@ -11,7 +12,7 @@ from cryptography.hazmat.primitives.hashes import SHA256, SHA384, SHA512
 from cryptography.x509.oid import ExtensionOID
 
 from phonotary.shaken import constraints, der, issuing, paths, tn_auth_list
-from phonotary.shaken.chains import Defect, Untrusted, ValidChain, references, validate
+from phonotary.shaken.chains import OURS, Defect, Untrusted, ValidChain, references, validate
 from phonotary.shaken.constraints import ClaimConstraints
 from phonotary.shaken.issuing import Certified, chain
 from phonotary.shaken.revocations import Revocations
@@ -185,7 +186,7 @@ DEFECTS: dict[str, tuple[Defect, Callable[[], Made]]] = {
     ),
     "another root of the same name": (D.UNKNOWN_ROOT, another_root),
     "the authority not served": (D.UNKNOWN_ROOT, lambda: LEAF.pem),
-    "no anchors": (D.UNKNOWN_ROOT, lambda: (chain(LEAF, CA), Trust(()))),
+    "no anchors": (D.NO_ANCHORS, lambda: (chain(LEAF, CA), Trust(()))),
     "the leaf last": (D.LEAF_IS_CA, lambda: chain(CA, LEAF)),
     "another authority": (D.WRONG_ISSUER, lambda: chain(LEAF, DELEGATE_CA, CA)),
     "another issuer's name": (
@@ -323,6 +324,19 @@ def test_a_chain_with_one_defect_is_refused_for_it(name: str) -> None:
         judged(make())
     assert refused.value.defect is defect
     assert refused.value.because.endswith(".")
+
+
+@pytest.mark.filterwarnings("ignore:Parsed a serial number")
+@pytest.mark.parametrize(
+    "name", [name for name, (defect, _) in DEFECTS.items() if defect not in OURS]
+)
+def test_what_is_wrong_with_a_chain_is_told_before_what_the_verifier_lacks(name: str) -> None:
+    defect, make = DEFECTS[name]
+    made = make()
+    pem, trust = (made, TRUST) if isinstance(made, bytes) else made
+    with pytest.raises(Untrusted) as refused:
+        validate(pem, replace(trust, crl_required=True), NOW)
+    assert refused.value.defect is defect
 
 
 def test_every_defect_of_a_chain_has_its_certificate_here() -> None:

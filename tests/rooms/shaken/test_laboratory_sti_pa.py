@@ -9,7 +9,7 @@ from cryptography import x509
 
 from phonotary.errors import Reason, Refused
 from phonotary.shaken import issuing, jose, tn_auth_list
-from phonotary.shaken.laboratory import policy_administrator, profiles, terms, tokens
+from phonotary.shaken.laboratory import policy_administrator, profiles, tokens
 from phonotary.shaken.revocations import read_crl
 from phonotary.shaken.trust import trust_list
 from tests.rooms.shaken.laboratory_scenes import ANY, NOW, OWL, SCOPE, Client, laboratory
@@ -156,47 +156,3 @@ def test_a_ca_that_is_not_on_the_list_revokes_nothing() -> None:
 
 def test_no_secret_shows_when_a_member_is_printed() -> None:
     assert OWL.password not in repr(OWL)
-
-
-DAY = terms.DAY
-
-
-def test_renewal_is_due_at_two_thirds_of_the_life() -> None:
-    term = terms.Term(NOW, NOW + 90 * DAY)
-    assert not terms.certificate_alarm(term, NOW + 60 * DAY - 1).is_due
-    assert terms.certificate_alarm(term, NOW + 60 * DAY).is_due
-
-
-def test_each_paper_says_how_many_days_it_has_left() -> None:
-    found = terms.alarms(
-        NOW,
-        certificate=terms.Term(NOW - 61 * DAY, NOW + 29 * DAY),
-        spc_token=terms.Term(NOW, NOW + 3 * DAY),
-        crl=terms.Term(NOW - 2 * DAY, NOW - DAY),
-        rmd_filed=1_771_000_000,
-    )
-    assert [(one.subject, one.days_left, one.is_due) for one in found] == [
-        ("CRL", -1, True),
-        ("SPC token", 3, False),
-        ("certificate", 29, True),
-        # NOW is 18 November 2026; filed in February 2026, so the next is for 1 March 2027.
-        ("RMD recertification", 103, False),
-    ]
-    assert "renew it now" in found[2].sentence
-
-
-# 2027-02-28, 2027-03-01 and 2027-03-02, each at noon.
-@pytest.mark.parametrize(
-    ("now", "due", "left"),
-    [(1_803_816_000, True, 1), (1_803_902_400, True, 0), (1_803_988_800, True, -1)],
-)
-def test_the_first_of_march_is_the_last_day_for_the_filing(now: int, due: bool, left: int) -> None:
-    (alarm,) = terms.alarms(now, rmd_filed=1_771_000_000)
-    assert (alarm.is_due, alarm.days_left) == (due, left)
-    assert ("has run out" in alarm.sentence) == (left < 0)
-
-
-def test_a_filing_of_this_year_holds_until_next_march() -> None:
-    (alarm,) = terms.alarms(1_803_988_800, rmd_filed=1_803_816_000)
-    assert not alarm.is_due
-    assert alarm.days_left > 360

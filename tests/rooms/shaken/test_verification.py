@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -12,6 +13,7 @@ from phonotary.shaken.attestation import Level
 from phonotary.shaken.chains import Defect, Untrusted
 from phonotary.shaken.constraints import ClaimConstraints
 from phonotary.shaken.replays import Replays
+from phonotary.shaken.revocations import Revocations
 from phonotary.shaken.tn_auth_list import One, Range
 from phonotary.shaken.trust import Trust
 from phonotary.shaken.verdicts import Unobtainable, UnusableCall, Verdict, Verstat
@@ -272,6 +274,23 @@ def test_a_header_that_demands_an_extension_is_refused(crit: object) -> None:
     token = OWL.token(shaken(), crit=crit)
     verdict = without_fetch(call(f"{token};info=<{X5U}>;alg=ES256;ppt=shaken"))
     refused(verdict, "critical-header", 438)
+
+
+@pytest.mark.parametrize(
+    ("trust", "reason"),
+    [
+        (Trust(()), "no-anchors"),
+        (replace(TRUST, crl_required=True), "no-current-revocations"),
+        (
+            Trust(TRUST.anchors, Revocations(frozenset(), NOW - 2, NOW - 1), crl_required=True),
+            "no-current-revocations",
+        ),
+    ],
+)
+def test_what_the_verifier_lacks_is_no_fault_of_the_callers(trust: Trust, reason: str) -> None:
+    verdict = verify(call(GOOD), {X5U: untrusted(OWL.pem, trust)})
+    refused(verdict, reason, 437)
+    assert verdict.reason == reason
 
 
 def untrusted(pem: bytes, trust: Trust = TRUST, now: int = NOW) -> Untrusted:
