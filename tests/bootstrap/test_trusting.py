@@ -14,6 +14,7 @@ from phonotary.errors import Refused
 from phonotary.shaken import chains, issuing
 from phonotary.shaken.chains import Untrusted
 from phonotary.shaken.tn_auth_list import One, Spc
+from phonotary.shaken.trust import ca_list, pem_of
 from tests.bootstrap.scenes import CA, NOW, ROOT, OnDisk, Time
 
 PA_ROOT = issuing.root(NOW, subject=issuing.name("Lab", "STI-PA ROOT"))
@@ -153,6 +154,23 @@ def test_a_service_that_asks_for_no_list_starts_with_one_that_has_run_out(settin
     (sentence,) = files.alarms()
     assert "no list of revocations is held" in sentence
     assert "phonotary_stir_revocation_list_held 0" in text(files.measures())
+
+
+def test_a_list_of_authorities_that_nobody_fetches_anew_is_told(settings: Stir) -> None:
+    assert settings.anchors is not None
+    signed = issuing.ca_list(PA, NOW, [ROOT.certificate], above=[PA_ROOT], days=3)
+    put(settings.anchors, pem_of(ca_list(signed, [PA_ROOT.certificate], NOW)))
+    time = Time()
+    files = TrustFiles(replace(settings, crl=None, crl_required=False), time)
+    assert (defect(files), files.alarms()) == (None, [])
+    left = f"phonotary_stir_authorities_seconds_left {3 * issuing.DAY}\n"
+    assert left in text(files.measures())
+    time.now += 3 * issuing.DAY + 1
+    (sentence,) = files.alarms()
+    assert "run phonotary cert trust" in sentence
+    # What an operator put there by hand has no end of its own.
+    put(settings.anchors, ROOT.pem)
+    assert (files.look(), files.alarms()) == (True, [])
 
 
 def test_who_is_trusted_and_how_long_the_list_holds_is_measured(settings: Stir) -> None:

@@ -386,9 +386,13 @@ def test_the_least_used_chain_goes_when_there_is_no_room() -> None:
 def test_addresses_that_fail_push_no_chain_out() -> None:
     async def run(h: House) -> None:
         await h.repository.obtain(h.url)
-        for n in range(10):
-            await h.repository.obtain(f"{h.there.origin}:80/{n}")
+        made_up = [f"{h.there.origin}:80/{n}" for n in range(10)]
+        for url in made_up:
+            await h.repository.obtain(url)
         assert h.repository.kept(h.url) is not None
+        # Nor do they take more room than theirs: the oldest is forgotten.
+        known = [url for url in made_up if h.repository.kept(url) is not None]
+        assert known == made_up[-3:]
 
     house(run, chains=2, failures=3)
 
@@ -477,14 +481,20 @@ def test_nothing_is_remembered_before_there_is_a_verdict() -> None:
 
 def test_a_chain_to_nobody_we_trust_names_nothing_that_is_fetched() -> None:
     async def run(h: House) -> None:
-        stranger = issuing.root(NOW)
-        above = issuing.sti_ca(stranger, NOW)
-        where = scope_at(f"{h.there.origin}/list")
-        leaf = issuing.leaf(above, NOW, "818H", extensions=where)
+        asked: list[str] = []
+        fetch = h.repository._fetcher.get
+
+        async def get(url: str, media_type: str) -> Any:
+            asked.append(url)
+            return await fetch(url, media_type)
+
+        h.repository._fetcher.get = get  # type: ignore[method-assign]
+        above = issuing.sti_ca(issuing.root(NOW), NOW)
+        leaf = issuing.leaf(above, NOW, "818H", extensions=scope_at(LIST_URL))
         h.serve(lies.serves(issuing.chain(leaf, above)))
         verdict = await h.service.verify(h.call())
         assert (verdict.case, verdict.reason) == ("E17", "untrusted")
-        assert h.there.requests == ["/c"]
+        assert asked == [h.url]
 
     house(run)
 

@@ -17,7 +17,7 @@ from phonotary.errors import Reason, Refused
 from phonotary.shaken import revocations
 from phonotary.shaken.paths import Defect, Untrusted
 from phonotary.shaken.revocations import Revocations
-from phonotary.shaken.trust import Trust
+from phonotary.shaken.trust import Trust, noted
 
 
 class TrustFiles:
@@ -31,6 +31,8 @@ class TrustFiles:
         self._files = Followed(
             [file for file in names if file is not None], "the trusted authorities"
         )
+        self._expires: Instant | None = None
+        """When the list ends that the authorities are from, where their file says so."""
         self.trust = Trust(())
         self.trust = self._read()
 
@@ -39,14 +41,20 @@ class TrustFiles:
         return self._files.look(self._take)
 
     def alarms(self) -> list[str]:
-        """One sentence when a newer list of revocations should have been put there."""
-        file, held = self._settings.crl, self.trust.revocations
-        if file is None or (held is not None and not held.stale(self._now())):
-            return []
-        if held is None:
-            return [f"{file}: no list of revocations is held, as that one has run out; fetch it."]
-        until = iso8601(held.next_update)
-        return [f"{file}: the list of revocations ran out on {until}; fetch it anew."]
+        """One sentence for each list that should have been put there anew."""
+        found, now = [], self._now()
+        file, held, expires = self._settings.crl, self.trust.revocations, self._expires
+        if expires is not None and now > expires:
+            found.append(
+                f"{self._settings.anchors}: the STI-PA's list of authorities ran out on "
+                f"{iso8601(expires)}; run phonotary cert trust."
+            )
+        if file is not None and held is None:
+            found.append(f"{file}: no list of revocations is held, as that one has run out.")
+        if held is not None and held.stale(now):
+            until = iso8601(held.next_update)
+            found.append(f"{file}: the list of revocations ran out on {until}; fetch it anew.")
+        return found
 
     def measures(self) -> Iterator[Measure]:
         """How many are trusted, and how long the list of revocations still holds."""
@@ -55,6 +63,12 @@ class TrustFiles:
             "Certificates of authorities that are trusted.",
             len(self.trust.anchors),
         )
+        if self._expires is not None:
+            yield Measure(
+                "phonotary_stir_authorities_seconds_left",
+                "Until a newer list of authorities should be there.",
+                self._expires - self._now(),
+            )
         held = self.trust.revocations
         if self._settings.crl is not None:
             yield Measure(
@@ -75,14 +89,18 @@ class TrustFiles:
     def _read(self) -> Trust:
         settings = self._settings
         anchors: tuple[x509.Certificate, ...] = ()
+        expires: Instant | None = None
         if settings.anchors is not None:
             anchors = certificates_in(settings.anchors)
-        return Trust(
+            expires = noted(contents(settings.anchors)).expires
+        found = Trust(
             anchors,
             self._revocations(),
             settings.crl_required,
             spc_vouches=settings.spc_vouches,
         )
+        self._expires = expires
+        return found
 
     def _revocations(self) -> Revocations | None:
         """The list of the file; the one held before where that is newer, so that putting an old

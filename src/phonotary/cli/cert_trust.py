@@ -48,11 +48,12 @@ def trust(
     signer = found.signer
     if revoked is not None:
         revocations.read_crl(revoked, signer, now)
-    pem = b"".join(one.public_bytes(Encoding.PEM) for one in found.anchors)
-    if not pem:
-        typer.echo("phonotary: the list names no CA that can be used.", err=True)
+    held = lists.noted(anchors.read_bytes()).sequence if anchors.exists() else None
+    if held is not None and found.sequence is not None and found.sequence < held:
+        old = f"the STI-PA's list {found.sequence} is older than {held}, from which {anchors} is."
+        typer.echo(f"phonotary: {old}", err=True)
         raise typer.Exit(1)
-    running.write(anchors, pem, mode=0o644)
+    running.write(anchors, lists.pem_of(found), mode=0o644)
     if crl_issuer is not None:
         running.write(crl_issuer, signer.public_bytes(Encoding.PEM), mode=0o644)
     if crl is not None and revoked is not None:

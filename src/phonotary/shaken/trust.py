@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from cryptography import x509
+from cryptography.hazmat.primitives.serialization import Encoding
 
 from phonotary.clock import Instant
 from phonotary.errors import Refused
@@ -17,6 +18,7 @@ from phonotary.shaken.paths import Anchors, Defect, Untrusted
 from phonotary.shaken.revocations import Revocations
 
 MAX_ANCHORS = 500
+_NOTED = re.compile(rb"^(sequence|expires): ([0-9]{1,18})$", re.MULTILINE)
 _BASE64 = re.compile(r"[A-Za-z0-9+/\s]+={0,2}\s*")
 
 
@@ -48,10 +50,33 @@ class CaList:
     unusable: tuple[str, ...]
     """A sentence for each entry that cannot: one odd CA must not end all trust in the others."""
     sequence: int | None
-    """Grows with each list; one lower than that held is an old list played again."""
+    """Grows with each list: one lower than that :func:`noted` is an old list played again."""
     expires: Instant | None
     signer: x509.Certificate
     """The STI-PA's certificate, which signs the list of revocations as well."""
+
+
+@dataclass(frozen=True, slots=True)
+class Noted:
+    """What a file of anchors says of the list it was made from; None where it says nothing."""
+
+    sequence: int | None = None
+    expires: Instant | None = None
+
+
+def pem_of(found: CaList) -> bytes:
+    """The list's CAs in PEM, below lines of text from which :func:`noted` knows the list again.
+    Readers of PEM overlook such lines (RFC 7468 section 2)."""
+    said = {"sequence": found.sequence, "expires": found.expires}
+    lines = [f"{word}: {value}\n" for word, value in said.items() if value is not None]
+    head = "The STI-PA's list of authorities\n" + "".join(lines)
+    return head.encode() + b"".join(one.public_bytes(Encoding.PEM) for one in found.anchors)
+
+
+def noted(pem: bytes) -> Noted:
+    """What :func:`pem_of` wrote above the certificates; all None for any other file."""
+    head = pem.partition(b"-----BEGIN ")[0]
+    return Noted(**{word.decode(): int(value) for word, value in _NOTED.findall(head)})
 
 
 def trust_list(

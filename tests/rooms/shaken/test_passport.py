@@ -15,6 +15,7 @@ from cryptography.hazmat.primitives.serialization import load_pem_private_key, l
 
 from phonotary.errors import Reason, Refused
 from phonotary.shaken import passport
+from phonotary.shaken.passport.es256 import to_raw
 
 VECTORS = Path(__file__).parents[2] / "vectors"
 
@@ -149,6 +150,19 @@ def test_degenerate_signatures_do_not_verify(signature: bytes) -> None:
     assert isinstance(FIXED_PUBLIC, ec.EllipticCurvePublicKey)
     with pytest.raises(passport.SignatureMismatch):
         passport.verify(f"{signed}.{part(signature)}", FIXED_PUBLIC)
+
+
+@pytest.mark.parametrize("crit", [["exp"], [], None])
+def test_a_header_that_demands_an_extension_is_not_verified(crit: object) -> None:
+    assert isinstance(FIXED_KEY, ec.EllipticCurvePrivateKey)
+    assert isinstance(FIXED_PUBLIC, ec.EllipticCurvePublicKey)
+    token = SHAKEN["token"]
+    demanding = {**passport.read(token).header, "crit": crit}
+    signed = f"{part(json.dumps(demanding))}.{token.split('.')[1]}"
+    signature = to_raw(FIXED_KEY.sign(signed.encode(), ec.ECDSA(SHA256())))
+    with pytest.raises(Refused, match="demands an extension") as caught:
+        passport.verify(f"{signed}.{part(signature)}", FIXED_PUBLIC)
+    assert not isinstance(caught.value, passport.SignatureMismatch)
 
 
 @pytest.mark.parametrize(

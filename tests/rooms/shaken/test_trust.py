@@ -14,7 +14,16 @@ from phonotary.shaken import issuing, jose
 from phonotary.shaken.chains import validate
 from phonotary.shaken.jose import MAX_BYTES
 from phonotary.shaken.paths import Defect, Untrusted
-from phonotary.shaken.trust import MAX_ANCHORS, Trust, ca_list, signer_url, trust_list
+from phonotary.shaken.trust import (
+    MAX_ANCHORS,
+    Noted,
+    Trust,
+    ca_list,
+    noted,
+    pem_of,
+    signer_url,
+    trust_list,
+)
 
 NOW = 1_790_000_000
 DAY = 86_400
@@ -184,3 +193,13 @@ def test_an_anchor_that_cannot_be_read_is_found_when_trust_is_built() -> None:
     with pytest.raises(Untrusted) as refused:
         Trust((STRANGE.certificate,))
     assert refused.value.defect is Defect.UNKNOWN_CRITICAL_EXTENSION
+
+
+def test_a_file_says_which_list_it_was_made_from() -> None:
+    signed = issuing.ca_list(PA, NOW, [CA_ROOT.certificate], sequence=42, days=3)
+    pem = pem_of(ca_list(signed, ROOTS, NOW))
+    assert noted(pem) == Noted(42, NOW + 3 * DAY)
+    assert x509.load_pem_x509_certificates(pem) == [CA_ROOT.certificate]
+    # What stands below the first certificate is nobody's word.
+    assert noted(CA_ROOT.pem + pem) == Noted()
+    assert noted(b"sequence: -1\nexpires: soon\n" + CA_ROOT.pem) == Noted()
