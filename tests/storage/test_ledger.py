@@ -29,7 +29,7 @@ from phonotary.shaken.ledger import (
 )
 from phonotary.shaken.ledger import Started as Started_
 from phonotary.shaken.ledger_check import Check
-from phonotary.storage import ledger_kept
+from phonotary.storage import ledger_audit, ledger_kept
 from phonotary.storage.database import Database
 from phonotary.storage.ledger import BATCH, LedgerWriter
 from phonotary.storage.schema import calls, ledger_batches
@@ -130,7 +130,7 @@ def test_what_is_appended_is_there_after_a_flush_in_order(
         writer.append(signed(n))
     assert writer.flush() is True
     assert origids(database) == [origid(n) for n in range(3 * BATCH + 7)]
-    found = ledger_kept.verify(database)
+    found = ledger_audit.verify(database)
     assert (found.chains, found.rows, found.faults) == (1, 3 * BATCH + 8, ())
     assert writer.lag.waiting == 0
     assert writer.written == newest(database)
@@ -320,7 +320,7 @@ def test_two_writers_each_keep_their_chain(database: Database, started: Started)
     for thread in threads:
         thread.join()
     assert all(writer.flush() for writer in writers)
-    found = ledger_kept.verify(database)
+    found = ledger_audit.verify(database)
     assert (found.chains, found.rows, found.faults) == (2, 1402, ())
 
 
@@ -339,7 +339,7 @@ def test_two_writers_side_by_side_are_each_others_witness(
     grown(two, 2)
     grown(one, 3, 4)
     grown(two, 5)
-    assert ledger_kept.verify(database).faults == ()
+    assert ledger_audit.verify(database).faults == ()
     with database.reading() as store:
         newest = ledger_kept.newest(store.connection, 10)
         (last,) = ledger_kept.newest(store.connection, 1)
@@ -348,8 +348,8 @@ def test_two_writers_side_by_side_are_each_others_witness(
     own = [batch for batch in batches(database) if batch.chain == one.chain]
     remove(database, one.chain, own[-1].position)
     for only in (None, one.chain):
-        assert first_fault(ledger_kept.verify(database, only)) == (one.chain, own[-1].position)
-    assert ledger_kept.verify(database, two.chain).faults != ()
+        assert first_fault(ledger_audit.verify(database, only)) == (one.chain, own[-1].position)
+    assert ledger_audit.verify(database, two.chain).faults != ()
 
 
 def test_a_writer_looks_at_the_others_once_a_minute_and_at_none_when_it_is_alone(
@@ -426,7 +426,7 @@ def test_what_is_dropped_is_counted_in_a_row(database: Database, started: Starte
     bodies = [read(row.body) for row in rows(database)]
     assert sum(each.count for each in bodies if isinstance(each, Dropped)) == missing
     assert len(origids(database)) + missing == 50
-    assert ledger_kept.verify(database).faults == ()
+    assert ledger_audit.verify(database).faults == ()
 
 
 def test_a_database_that_was_away_gets_every_row(database: Database, started: Started) -> None:
@@ -443,7 +443,7 @@ def test_a_database_that_was_away_gets_every_row(database: Database, started: St
     assert writer.flush() is True
     assert writer.lag.last_error is None
     assert origids(database) == [origid(n) for n in range(700)]
-    assert ledger_kept.verify(database).faults == ()
+    assert ledger_audit.verify(database).faults == ()
 
 
 def test_an_error_tells_nothing_of_a_call(database: Database, started: Started) -> None:
@@ -470,7 +470,7 @@ def test_a_connection_that_ends_is_opened_again(
     assert writer.flush() is True
     writer.close()
     assert origids(migrated_postgres) == [origid(0), origid(1)]
-    assert ledger_kept.verify(migrated_postgres).faults == ()
+    assert ledger_audit.verify(migrated_postgres).faults == ()
 
 
 def test_a_commit_whose_answer_was_lost_is_not_written_twice(
@@ -492,7 +492,7 @@ def test_a_commit_whose_answer_was_lost_is_not_written_twice(
     writer.append(sealed(1))
     assert writer.flush() is True
     assert lost and origids(database) == [origid(0), origid(1)]
-    assert ledger_kept.verify(database).faults == ()
+    assert ledger_audit.verify(database).faults == ()
     assert writer.written == newest(database)
 
 
@@ -559,17 +559,38 @@ def test_closing_says_how_many_could_not_be_written(database: Database) -> None:
     until(lambda: origids(database) == [origid(0)])
 
 
+def test_a_row_that_is_in_hand_is_one_that_waits(
+    database: Database, started: Started, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    writer = started()
+    seen, go = threading.Event(), threading.Event()
+    others = writer._table.others
+
+    def slow(chain: str) -> list[Link]:
+        seen.set()
+        go.wait(PATIENCE)
+        return others(chain)
+
+    monkeypatch.setattr(writer._table, "others", slow)
+    writer.append(signed(0))
+    assert seen.wait(PATIENCE)
+    assert writer.lag.waiting == 1
+    go.set()
+    assert writer.flush()
+    assert writer.lag.waiting == 0
+
+
 def test_a_new_start_goes_on_after_the_last(database: Database) -> None:
     for n in range(3):
         writer = LedgerWriter(database.url).start()
         writer.append(signed(n))
         writer.close()
-    found = ledger_kept.verify(database)
+    found = ledger_audit.verify(database)
     assert (found.chains, found.rows, found.faults) == (3, 6, ())
     last = rows(database)[3]
     remove(database, last.chain, 2)
     for only in (None, last.chain):
-        assert first_fault(ledger_kept.verify(database, only)) == (last.chain, 2)
+        assert first_fault(ledger_audit.verify(database, only)) == (last.chain, 2)
 
 
 def test_an_altered_row_is_found(database: Database, started: Started) -> None:
@@ -581,8 +602,8 @@ def test_an_altered_row_is_found(database: Database, started: Started) -> None:
     bodies = batch.bodies.split(b"\n")
     bodies[3] = bodies[3].replace(b'"level":"A"', b'"level":"C"')
     rewrite(database, batch, bodies)
-    assert first_fault(ledger_kept.verify(database)) == (writer.chain, 5)
-    assert first_fault(ledger_kept.verify(database, only=writer.chain)) == (writer.chain, 5)
+    assert first_fault(ledger_audit.verify(database)) == (writer.chain, 5)
+    assert first_fault(ledger_audit.verify(database, only=writer.chain)) == (writer.chain, 5)
 
 
 def test_a_deleted_row_is_found(database: Database, started: Started) -> None:
@@ -594,7 +615,7 @@ def test_a_deleted_row_is_found(database: Database, started: Started) -> None:
     bodies = batch.bodies.split(b"\n")
     del bodies[3]
     rewrite(database, batch, bodies)
-    assert first_fault(ledger_kept.verify(database)) == (writer.chain, 2)
+    assert first_fault(ledger_audit.verify(database)) == (writer.chain, 2)
 
 
 def test_a_deleted_batch_is_found_whichever_half_went(database: Database, started: Started) -> None:
@@ -602,9 +623,9 @@ def test_a_deleted_batch_is_found_whichever_half_went(database: Database, starte
     _, _, batch, _ = batches(database)
     seq = select(ledger_batches.c.seq).where(ledger_batches.c.position == batch.position)
     change(database, delete(calls).where(calls.c.seq == seq.scalar_subquery()))
-    assert first_fault(ledger_kept.verify(database)) == (batch.chain, 3)
+    assert first_fault(ledger_audit.verify(database)) == (batch.chain, 3)
     remove(database, batch.chain, batch.position)
-    assert first_fault(ledger_kept.verify(database)) == (batch.chain, 4)
+    assert first_fault(ledger_audit.verify(database)) == (batch.chain, 4)
 
 
 def test_an_altered_certificate_record_is_found(database: Database, started: Started) -> None:
@@ -612,7 +633,7 @@ def test_an_altered_certificate_record_is_found(database: Database, started: Sta
     writer.append(sealed())
     writer.flush()
     change(database, text("UPDATE ledger_certificates SET tail = ';info=<https://x.example>'"))
-    assert first_fault(ledger_kept.verify(database)) == (writer.chain, 2)
+    assert first_fault(ledger_audit.verify(database)) == (writer.chain, 2)
 
 
 def test_an_entry_that_is_none_is_counted_and_stops_nobody(

@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 from phonotary.shaken.ledger import Call, read
-from phonotary.storage import ledger_kept
+from phonotary.storage import ledger_audit
 from phonotary.storage.database import Database
 from phonotary.storage.ledger import LedgerWriter
 from tests.rooms.shaken.calls import signed
@@ -30,7 +30,7 @@ def test_what_was_flushed_is_there_after_a_kill(database: Database) -> None:
     for numbers, last in zip(sources.values(), flushed, strict=True):
         assert numbers == list(range(len(numbers)))
         assert numbers[-1] >= last
-    found = ledger_kept.verify(database)
+    found = ledger_audit.verify(database)
     assert (found.chains, found.faults) == (3, ())
 
 

@@ -10,7 +10,7 @@ import pytest
 from sqlalchemy import text
 
 from phonotary.shaken.ledger import Witnessed
-from phonotary.storage import ledger_histories, ledger_kept
+from phonotary.storage import ledger_audit, ledger_histories
 from phonotary.storage.database import Database
 from phonotary.storage.ledger import LedgerWriter
 from phonotary.storage.ledger_histories import CHANGES, DECISIONS, PIECE
@@ -46,7 +46,7 @@ def runs(database: Database, of: str = CHANGES) -> list[list[int]]:
     """What was witnessed, each row's entries counted from the first that there is."""
     with database.reading() as store:
         first = store.connection.execute(text(f"SELECT MIN(seq) FROM {of}")).scalar() or 0
-    found = [row for _, row in ledger_kept.witnesses(database) if row.of == of]
+    found = [row for _, row in ledger_audit.witnesses(database) if row.of == of]
     return [[n - first for run in row.runs for n in run] for row in found]
 
 
@@ -59,7 +59,7 @@ def test_what_is_new_is_witnessed_once(database: Database) -> None:
         call(writer, 2)
     assert runs(database) == [[0, 2], [3, 3]]
     assert runs(database, DECISIONS) == []
-    assert ledger_kept.verify(database).faults == ()
+    assert ledger_audit.verify(database).faults == ()
 
 
 def test_the_next_writer_goes_on_where_the_last_one_ended(database: Database) -> None:
@@ -80,7 +80,7 @@ def test_a_long_history_is_witnessed_piece_by_piece(database: Database) -> None:
         assert len(runs(database)) == 3
         call(writer, 5)
     assert runs(database) == [[0, PIECE - 1], [PIECE, 2 * PIECE - 1], [2 * PIECE, 2 * PIECE + 4]]
-    assert ledger_kept.verify(database).faults == ()
+    assert ledger_audit.verify(database).faults == ()
 
 
 def test_a_number_that_is_missing_is_not_taken_for_sealed(database: Database) -> None:
@@ -91,7 +91,7 @@ def test_a_number_that_is_missing_is_not_taken_for_sealed(database: Database) ->
     with writing(database) as writer:
         call(writer)
     assert runs(database) == [[0, 0, 2, 2]]
-    ((_, row),) = ledger_kept.witnesses(database)
+    ((_, row),) = ledger_audit.witnesses(database)
     first = row.runs[0][0]
     assert [ledger_histories.names(row, first + n) for n in range(4)] == [True, False, True, False]
 
@@ -123,7 +123,7 @@ def test_on_postgresql_an_entry_settles_before_it_is_sealed(migrated_postgres: D
 
 
 def test_a_row_that_witnesses_nothing_that_is_there_holds_nothing(database: Database) -> None:
-    histories = ledger_kept.Histories(database)
+    histories = ledger_audit.Histories(database)
     digest = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
     for of, runs_ in ((CHANGES, ()), (CHANGES, ((1, 2),)), ("accounts", ((1, 2),))):
         assert histories.holds(Witnessed(0, 1, digest[::-1], of, runs_)) is False

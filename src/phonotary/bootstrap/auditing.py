@@ -9,7 +9,7 @@ from phonotary.bootstrap.controls import PRISTINE
 from phonotary.clock import iso8601
 from phonotary.errors import Reason, Refused
 from phonotary.shaken.ledger import Link
-from phonotary.storage import ledger_kept, migrate
+from phonotary.storage import ledger_audit, ledger_kept, migrate
 from phonotary.storage.database import Database
 from phonotary.storage.ledger_histories import CHANGES, DECISIONS
 
@@ -34,14 +34,14 @@ def audit(database: Database, noted: Iterable[Link] = ()) -> Audit:
     Refused (NOT_FOUND) where the database holds no hub of this version."""
     if migrate.current(database) != migrate.HEAD:
         raise Refused(Reason.NOT_FOUND, "That database holds no hub of this version")
-    found = ledger_kept.verify(database)
+    found = ledger_audit.verify(database)
     with database.reading() as store:
         newest = ledger_kept.newest(store.connection, _MOST_CHAINS)
         sandbox = store.setting(PRISTINE) is not None
     faults = [str(fault) for fault in found.faults]
-    faults += [*ledger_kept.leftovers(database), *_contradicted(database, noted)]
+    faults += [*ledger_audit.leftovers(database), *_contradicted(database, noted)]
     said = _unwitnessed(database)
-    at = ledger_kept.Histories(database).put_back_at
+    at = ledger_audit.Histories(database).put_back_at
     if at is not None:
         back = f"the state was put back, last at {iso8601(at)}: decisions from before are not kept"
         # A service never does that: somebody who can write has made it look so.
@@ -62,9 +62,9 @@ def _contradicted(database: Database, noted: Iterable[Link]) -> Iterator[str]:
 def _unwitnessed(database: Database) -> list[str]:
     """Entries that no row of the ledger names: those since the last minute that calls came, those
     that were committed late, and those that somebody has put among others."""
-    histories = ledger_kept.Histories(database)
+    histories = ledger_audit.Histories(database)
     runs: dict[str, list[tuple[int, int]]] = {DECISIONS: [], CHANGES: []}
-    for _, witness in ledger_kept.witnesses(database):
+    for _, witness in ledger_audit.witnesses(database):
         if witness.of in runs and not histories.is_void(witness):
             runs[witness.of] += witness.runs
     missing = {of: histories.entries(of) - _union(each) for of, each in runs.items()}

@@ -15,7 +15,7 @@ from typing import Any
 from cryptography import x509
 
 from phonotary.clock import iso8601
-from phonotary.storage import ledger_kept
+from phonotary.storage import ledger_audit
 from phonotary.storage.database import Database
 from phonotary.storage.ledger_histories import CHANGES, DECISIONS
 
@@ -31,17 +31,17 @@ class Proof:
     def __init__(self, database: Database) -> None:
         self._database = database
         self._sound: dict[str, bool] = {}
-        self._histories = ledger_kept.Histories(database)
+        self._histories = ledger_audit.Histories(database)
         self._witnesses = [
             (row, witness, self._histories.holds(witness))
-            for row, witness in ledger_kept.witnesses(database)
+            for row, witness in ledger_audit.witnesses(database)
             if not self._histories.is_void(witness)
         ]
 
     def chain_checks(self, chain: str) -> bool:
         """Whether a chain's rows are as they were written; what they name is asked part by part."""
         if chain not in self._sound:
-            found = ledger_kept.verify(self._database, chain, self._histories)
+            found = ledger_audit.verify(self._database, chain, self._histories)
             self._sound[chain] = all(fault.beside for fault in found.faults)
         return self._sound[chain]
 

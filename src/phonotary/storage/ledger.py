@@ -91,6 +91,8 @@ class LedgerWriter:
         self._chain_of = chain_of
         self._chain = Chain(sids.mint("LG"))
         self._queue: deque[Entry | threading.Event] = deque()
+        self._in_hand = 0
+        """Rows between the queue and the batches, while the database is asked what to say first."""
         self._batches: list[Batch] = []
         self._flushed: list[threading.Event] = []
         self._frames_written = 0
@@ -151,7 +153,9 @@ class LedgerWriter:
 
     @property
     def lag(self) -> Lag:
-        since, waiting = self._since, len(self._queue) + sum(each.rows for each in self._batches)
+        # Counted so that a row on its way from one place to the next is counted twice, not missed.
+        waiting = len(self._queue) + self._in_hand + sum(each.rows for each in self._batches)
+        since = self._since
         seconds = (clock.milliseconds() - since) / 1000 if since is not None and waiting else 0.0
         return Lag(waiting, seconds, self._error, self._dropped_ever)
 
@@ -238,8 +242,15 @@ class LedgerWriter:
         self._flushed = []
 
     def _take(self) -> None:
-        """Up to BATCH rows from the queue; a chain's first brings the row that starts it."""
-        taken = [self._queue.popleft() for _ in range(min(BATCH, len(self._queue)))]
+        """Up to BATCH rows from the queue."""
+        self._in_hand = min(BATCH, len(self._queue))
+        try:
+            self._fill([self._queue.popleft() for _ in range(self._in_hand)])
+        finally:
+            self._in_hand = 0
+
+    def _fill(self, taken: list[Entry | threading.Event]) -> None:
+        """Batches of what was taken; a chain's first rows bring the row that starts it."""
         entries = [each for each in taken if isinstance(each, Entry)]
         self._flushed += [each for each in taken if isinstance(each, threading.Event)]
         if not entries:

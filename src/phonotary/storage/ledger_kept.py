@@ -1,8 +1,8 @@
-"""The ledger read back: calls found, chains checked."""
+"""The ledger read back: calls and their certificates found."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection
 from heapq import nlargest
 from typing import Any, NamedTuple
 
@@ -11,20 +11,16 @@ from sqlalchemy import Connection, and_, func, literal, or_, select, text
 
 from phonotary.clock import Instant
 from phonotary.errors import Refused
-from phonotary.shaken import certificates, ledger_check
-from phonotary.shaken.ledger import SPAN, Batch, Body, Call, Frame, Link, Row, Witnessed, mark, read
-from phonotary.shaken.ledger_check import Check
-from phonotary.storage import ledger_histories
-from phonotary.storage.database import Database
+from phonotary.shaken import certificates
+from phonotary.shaken.ledger import SPAN, Batch, Body, Call, Frame, Link, Row, mark, read
 from phonotary.storage.ledger_table import NEWEST, Certificate, links, x5u_of
 from phonotary.storage.schema import calls, ledger_batches, ledger_certificates
 
 _COLUMNS = [calls.c[name] if name in calls.c else ledger_batches.c[name] for name in Batch._fields]
 # A batch without its other half is still a batch: a check must see it.
 _WHOLE = ledger_batches.outerjoin(calls, calls.c.seq == ledger_batches.c.seq)
-_SELECTED = select(*_COLUMNS).select_from(_WHOLE)
-# Batches that are read at once: a megabyte each, at most.
-_PIECE = 16
+SELECTED = select(*_COLUMNS).select_from(_WHOLE)
+"""A batch's columns, for :func:`batch_of`."""
 _KEY_BYTES = 4
 
 
@@ -50,13 +46,13 @@ def by_origid(
     time < ``until`` narrows that down.
     """
     key = mark(origid).to_bytes(_KEY_BYTES, "big")
-    asked = [_holds(connection, ledger_batches.c.origids, key)]
+    asked = [containing(connection, ledger_batches.c.origids, key)]
     if since is not None:
         asked.append(ledger_batches.c.last_at >= since)
     if until is not None:
         asked.append(ledger_batches.c.first_at < until)
 
-    def found(batch: Batch, n: int, _body: bytes) -> bool:
+    def found(batch: Batch, n: int, body_of: bytes) -> bool:
         return batch.origids[_KEY_BYTES * n : _KEY_BYTES * (n + 1)] == key
 
     def same(call: Call) -> bool:
@@ -79,7 +75,9 @@ def by_numbers(
     wanted = [[msgspec.json.encode(one)[1:-1] for one in each] for each in (orig, dest) if each]
     # A batch spans so little that the index on its end bounds it on both sides.
     near = ledger_batches.c.last_at.between(since, until + SPAN)
-    somewhere = [or_(*(_holds(connection, calls.c.bodies, one) for one in each)) for each in wanted]
+    somewhere = [
+        or_(*(containing(connection, calls.c.bodies, one) for one in each)) for each in wanted
+    ]
     asked = and_(near, ledger_batches.c.first_at < until, *somewhere)
 
     def may_be(_batch: Batch, _n: int, body: bytes) -> bool:
@@ -97,7 +95,7 @@ def _is_one_of(number: str, spellings: Collection[str]) -> bool:
     return number in spellings or number.removeprefix("+") in spellings
 
 
-def _holds(connection: Connection, column: Any, needle: bytes) -> Any:
+def containing(connection: Connection, column: Any, needle: bytes) -> Any:
     """Whether bytes are somewhere in a column's."""
     if connection.dialect.name == "sqlite":
         return func.instr(column, needle) > 0
@@ -118,7 +116,7 @@ def _search(
     seqs = select(ledger_batches.c.seq).select_from(_WHOLE).where(asked)
     for (seq,) in connection.execute(seqs.order_by(ledger_batches.c.seq.desc())).all():
         (batch,) = _batches(connection, ledger_batches.c.seq == seq)
-        for n, row in enumerate(_readable(batch)):
+        for n, row in enumerate(readable(batch)):
             if may_be(batch, n, row.body):
                 call = _call(row)
                 if call is not None and is_it(call):
@@ -128,8 +126,8 @@ def _search(
     return Found([row for _, _, row in found], total)
 
 
-def _readable(batch: Batch) -> list[Row]:
-    """A batch that was altered hides no other; a check tells of it."""
+def readable(batch: Batch) -> list[Row]:
+    """Its rows. A batch that was altered hides no other; a check tells of it."""
     try:
         return batch.unpacked()
     except Refused:
@@ -137,11 +135,12 @@ def _readable(batch: Batch) -> list[Row]:
 
 
 def _call(row: Row) -> Call | None:
-    body = _body(row)
+    body = body_of(row)
     return body if isinstance(body, Call) else None
 
 
-def _body(row: Row) -> Body | None:
+def body_of(row: Row) -> Body | None:
+    """What a row says; None where that cannot be read."""
     try:
         return read(row.body)
     except Refused:
@@ -197,106 +196,6 @@ def newest(connection: Connection, limit: int) -> list[Link]:
     return links(connection.execute(text(f"{NEWEST} {limit:d}")))
 
 
-def leftovers(database: Database) -> list[str]:
-    """What was left of rows that are gone: halves of batches, and all that is beside a ledger that
-    is empty. Whoever takes that away too is contradicted only by what was noted elsewhere."""
-    halves = calls.outerjoin(ledger_batches, ledger_batches.c.seq == calls.c.seq)
-    orphans = select(func.count()).select_from(halves).where(ledger_batches.c.seq.is_(None))
-    with database.reading() as store:
-        count = store.connection.execute(orphans).scalar() or 0
-        ask = store.connection.execute
-        empty = ask(select(ledger_batches.c.seq).limit(1)).first() is None
-        frames = ask(select(ledger_certificates.c.frame).limit(1)).first()
-        began = frames or store.setting(ledger_histories.MARKER)
-    found = [f"{count} batches of calls belong to no chain"] if count else []
-    if empty and began:
-        found.append("the ledger is empty, and was written once")
-    return found
-
-
-def verify(
-    database: Database, only: str | None = None, histories: Histories | None = None
-) -> Check:
-    """Check every chain, or ``only`` one: each row is read once, in pieces, so that a ledger that
-    is being written neither waits nor makes others wait. Of one chain it is also asked what the
-    others say of it."""
-    with database.reading() as store:
-        chains = _chains(store.connection) if only is None else [only]
-
-    def hashed(chain: str, position: int) -> bytes | None:
-        with database.reading() as store:
-            return hash_of(store.connection, chain, position)
-
-    others = _naming(database, only) if only is not None else ()
-    histories = histories or Histories(database)
-    rows = _in_order(database, chains)
-    return ledger_check.check(rows, _Frames(database), hashed, others, histories.holds)
-
-
-class Histories:
-    """What witnesses are held against."""
-
-    def __init__(self, database: Database) -> None:
-        self._database = database
-        self.as_of = ledger_histories.put_back(self._ask)
-        self._held: dict[Witnessed, bool] = {}
-
-    def _ask(self, sql: str) -> Sequence[Any]:
-        with self._database.reading() as store:
-            return store.connection.exec_driver_sql(sql).all()
-
-    def is_void(self, witness: Witnessed) -> bool:
-        return ledger_histories.is_void(witness, self.as_of)
-
-    def holds(self, witness: Witnessed) -> bool:
-        """Whether a history is as it was witnessed; also where a sandbox has put it away since."""
-        if witness not in self._held:
-            found = self.is_void(witness) or ledger_histories.holds(self._ask, witness)
-            self._held[witness] = found
-        return self._held[witness]
-
-    @property
-    def put_back_at(self) -> Instant | None:
-        """When a sandbox was put back last, by the hub's clock; None for never."""
-        if not self.as_of:
-            return None
-        found: Instant = self._ask(ledger_histories.at_of(self.as_of))[0][0]
-        return found
-
-    def entries(self, of: str) -> int:
-        """How many a history has."""
-        found: int = self._ask(ledger_histories.count_of(of))[0][0]
-        return found
-
-
-def witnesses(database: Database) -> Iterator[tuple[Row, Witnessed]]:
-    """Every row that witnesses a history, in the order they were written."""
-    with database.reading() as store:
-        witnessed = _holds(store.connection, calls.c.bodies, b'"kind":"witnessed"')
-    found = ledger_batches.c
-    for batch in _pieces(database, and_(found.rows == 1, witnessed), found.seq):
-        for row in _readable(batch):
-            body = _body(row)
-            if isinstance(body, Witnessed):
-                yield row, body
-
-
-class _Frames:
-    """The digests of the frames that are kept whole, found as rows ask for them."""
-
-    def __init__(self, database: Database) -> None:
-        self._database = database
-        self._sound: dict[str, bool] = {}
-
-    def __contains__(self, digest: object) -> bool:
-        name = str(digest)
-        if name not in self._sound:
-            with self._database.reading() as store:
-                found = certificate(store.connection, name)
-            self._sound[name] = found is not None and is_as_recorded(found)
-        return self._sound[name]
-
-
 def is_as_recorded(certificate: Certificate) -> bool:
     """Whether a record is the one that rows know by its digest, and holds no other certificate's
     chain or address: the digest covers the fingerprint, and the fingerprint the leaf."""
@@ -320,54 +219,12 @@ def frame_of(certificate: Certificate) -> Frame:
     return Frame(certificate.fingerprint, certificate.header, certificate.tail)
 
 
-def _chains(connection: Connection) -> list[str]:
-    """Every chain, found by stepping through the index from one to the next."""
-    found: list[str] = []
-    while True:
-        last = found[-1] if found else ""
-        statement = select(func.min(ledger_batches.c.chain)).where(ledger_batches.c.chain > last)
-        chain = connection.execute(statement).scalar()
-        if chain is None:
-            return found
-        found.append(chain)
-
-
-def _in_order(database: Database, chains: Sequence[str]) -> Iterator[Batch]:
-    found = ledger_batches.c
-    for chain in chains:
-        yield from _pieces(database, found.chain == chain, found.position)
-
-
-def _naming(database: Database, chain: str) -> Iterator[Batch]:
-    """Batches of other chains that may name a row of this one. A row that does is alone in its
-    batch, and was written later than the chain's first."""
-    found = ledger_batches.c
-    with database.reading() as store:
-        began = select(func.min(found.seq)).where(found.chain == chain, found.position == 1)
-        since = store.connection.execute(began).scalar() or 0
-        names = _holds(store.connection, calls.c.bodies, chain.encode())
-    asked = and_(found.seq > since, found.chain != chain, found.rows == 1, names)
-    yield from _pieces(database, asked, found.seq)
-
-
-def _pieces(database: Database, asked: Any, by: Any) -> Iterator[Batch]:
-    """Batches in the order of ``by``, read in pieces."""
-    last = 0
-    while True:
-        statement = _SELECTED.add_columns(by).where(asked, by > last).order_by(by).limit(_PIECE)
-        with database.reading() as store:
-            piece = store.connection.execute(statement).all()
-        yield from (_batch(columns) for *columns, _ in piece)
-        if len(piece) < _PIECE:
-            return
-        last = piece[-1][-1]
-
-
 def _batches(connection: Connection, asked: Any) -> list[Batch]:
-    return [_batch(each) for each in connection.execute(_SELECTED.where(asked))]
+    return [batch_of(each) for each in connection.execute(SELECTED.where(asked))]
 
 
-def _batch(found: Any) -> Batch:
+def batch_of(found: Any) -> Batch:
+    """A row of :data:`SELECTED`."""
     batch = Batch(*found)
     return batch._replace(
         origids=bytes(batch.origids),
