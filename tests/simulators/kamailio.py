@@ -39,16 +39,18 @@ class Proxy:
 
 
 @contextmanager
-def proxy(directory: Path, recipe: str, **defines: str) -> Iterator[Proxy]:
-    """A Kamailio on a free port of loopback with ``deploy/kamailio/<recipe>``; ``defines`` are
-    the recipe's own settings. It runs in the foreground and ends with the block."""
+def proxy(
+    directory: Path, recipe: str, *, port: int | None = None, **defines: str
+) -> Iterator[Proxy]:
+    """A Kamailio on ``port`` of loopback, else on a free one, with ``deploy/kamailio/<recipe>``;
+    ``defines`` are the recipe's own settings. It runs in the foreground and ends with the block."""
     program = shutil.which("kamailio", path="/usr/sbin:/usr/local/sbin:/usr/bin")
     if program is None:
         raise KamailioMissing("kamailio is not installed; Debian's kamailio has it")
-    port, run = free_port(), directory / recipe
+    port, run = port or free_port(), directory / recipe
     run.mkdir()
     command = [program, "-f", str(RECIPES / recipe), "-DD", "-E", "-m", "32", "-M", "4"]
-    command += ["-Y", str(run), "-w", str(run), "-l", f"udp:127.0.0.1:{port}"]
+    command += ["-Y", str(run), "-w", str(run), "-A", f"LISTEN=udp:127.0.0.1:{port}"]
     command += [word for name, value in defines.items() for word in ("-A", f'{name}="{value}"')]
     log = run / "log"
     with log.open("wb") as output:

@@ -23,7 +23,8 @@ from phonotary.shaken.signing import CallToSign
 from phonotary.shaken.verdicts import Verdict, Verstat, failed
 from phonotary.sip.trunks import Role
 from tests.simulators import kamailio, sipp
-from tests.sip.invites import ACCOUNT, ORIGID, Signer, Verifier, door, trunk
+from tests.sip.invites import ACCOUNT, CALLED, CALLER, ORIGID, Signer, Verifier, door, trunk
+from tests.sip.lines import Line
 from tests.sip.serving import serving
 
 ANSWERED = sipp.invite() + sipp.expect(200) + sipp.ACK_ANSWER
@@ -34,6 +35,13 @@ REDIRECT, HTTP, VERIFY = "redirect.cfg", "http.cfg", "verify.cfg"
 def signer() -> Signer:
     """Signs with the real time, as Kamailio's own verification reads its own clock."""
     return Signer(int(time.time()))
+
+
+@pytest.fixture
+def line() -> Iterator[Line]:
+    made = Line()
+    yield made
+    made.close()
 
 
 Through = Callable[..., str]
@@ -278,6 +286,83 @@ def test_the_http_recipe_signs_too(through: Through, signer: Signer) -> None:
     (identity,) = sipp.headers(messages, "INVITE", "Identity")
     assert claims(identity, signer)["orig"] == {"tn": "14155550100"}
     assert seen == [f"Basic {base64.b64encode(f'{ACCOUNT}:secret'.encode()).decode()}"]
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"from_": "<sip:1%22,%22attest%22:%22B@h>;tag=1"},
+        {"from_": "<sip:a,b@h>;tag=1"},
+        {"from_": "sip:1'2@h;tag=1"},
+        {"from_": "<sip:h>;tag=1"},
+        {"from_": "<sip:h>;tag=1", "lines": ("P-Asserted-Identity: <sip:h>",)},
+        {"to": "<sip:2%22]%7d,%22attest%22:%22B@h>"},
+        {"to": "<sip:bob@h>"},
+    ],
+)
+def test_nothing_but_numbers_is_written_into_what_the_http_recipe_asks(
+    tmp_path: Path, line: Line, signer: Signer, changed: dict[str, Any]
+) -> None:
+    with (
+        http_door(signer) as (address, seen),
+        kamailio.proxy(
+            tmp_path, HTTP, PHONOTARY=address, NEXT_HOP=line.next_hop, TRUSTED="127.0.0.0/8"
+        ) as proxy,
+    ):
+        line.proxy = proxy.port
+        assert "\nIdentity:" not in str(line.outcome(line.invite(**changed)))
+        assert seen == []
+        # The same line does ask of numbers.
+        assert "\nIdentity:" in str(line.outcome(line.invite()))
+    assert [call.orig for call in signer.asked] == [CALLER]
+
+
+def test_the_http_recipe_signs_what_is_sent_again_once(
+    tmp_path: Path, line: Line, signer: Signer
+) -> None:
+    with (
+        http_door(signer) as (address, seen),
+        kamailio.proxy(tmp_path, HTTP, PHONOTARY=address, NEXT_HOP=line.next_hop) as proxy,
+    ):
+        line.proxy = proxy.port
+        invite = line.invite()
+        line.outcome(invite)
+        line.caller.sendto(invite, ("127.0.0.1", proxy.port))
+        # What answers the second has decided by then whether to ask.
+        assert line.caller.recv(65_536).startswith(b"SIP/2.0 100 ")
+    assert len(seen) == 1
+
+
+def test_the_called_party_has_its_usual_time_to_answer(tmp_path: Path, signer: Signer) -> None:
+    """Longer than phonotary has, and that is Kamailio's time: no clock of ours can shorten it."""
+    ringing = sipp.ANSWERING.replace("200 OK", "180 Ringing").replace('<recv request="ACK"/>\n', "")
+    answer = sipp.ANSWERING.replace('<recv request="INVITE"/>\n', "")
+    steps = sipp.invite() + sipp.expect(180) + sipp.expect(200) + sipp.ACK_ANSWER
+    with (
+        serving(door(sign=signer, now=lambda: signer.now)) as server,
+        sipp.answering(tmp_path, f'{ringing}<pause milliseconds="3500"/>\n{answer}') as called,
+        kamailio.proxy(
+            tmp_path, REDIRECT, PHONOTARY=at(server.port), NEXT_HOP=at(called.port)
+        ) as proxy,
+    ):
+        assert sipp.call(tmp_path, steps, proxy.port).failed == ""
+        assert len(sipp.headers(called.finished(), "INVITE", "Identity")) == 1
+
+
+@pytest.mark.parametrize(("age", "accepted"), [(30, True), (120, False)])
+def test_kamailios_own_verification_takes_no_token_older_than_a_minute(
+    tmp_path: Path, line: Line, age: int, accepted: bool
+) -> None:
+    signer = Signer(int(time.time()) - age)
+    identity = signer(CallToSign(caller_sid=ACCOUNT, orig=CALLER, dest=(CALLED,))).identity
+    certificate = tmp_path / "certificate.pem"
+    certificate.write_bytes(signer.issued.chain_pem)
+    with kamailio.proxy(
+        tmp_path, VERIFY, CERTIFICATE=str(certificate), NEXT_HOP=line.next_hop
+    ) as proxy:
+        line.proxy = proxy.port
+        outcome = line.outcome(line.invite(lines=(f"Identity: {identity}",)))
+    assert outcome == 438 if not accepted else str(outcome).startswith("INVITE ")
 
 
 def test_kamailios_own_verification_accepts_what_we_sign(tmp_path: Path, signer: Signer) -> None:
