@@ -216,7 +216,7 @@ def test_half_a_head_has_no_size_yet_and_half_a_body_has() -> None:
         request(lines=("l: 5",)),
         request(content_length="65536"),
         request(content_length="x"),
-        b"a" * (messages.MAX_HEAD + 1),
+        b"a" * (messages.MAX_MESSAGE + 1),
     ],
 )
 def test_a_stream_that_cannot_be_cut_is_malformed(data: bytes) -> None:

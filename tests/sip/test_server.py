@@ -108,7 +108,7 @@ def test_a_tcp_connection_carries_several_requests_in_any_pieces(server: Server)
         assert "verstat" in response(received(sock)[0])["P-Asserted-Identity"]
 
 
-@pytest.mark.parametrize("data", [request(content_length=None), b"a" * 40_000])
+@pytest.mark.parametrize("data", [request(content_length=None), b"a" * 70_000])
 def test_a_stream_that_cannot_be_cut_is_closed(server: Server, data: bytes) -> None:
     with tcp(server) as sock:
         sock.sendall(data)
@@ -119,6 +119,24 @@ def test_a_broken_request_that_can_be_cut_is_told_so_and_the_stream_goes_on(serv
     with tcp(server) as sock:
         sock.sendall(request(cseq="1 BYE") + request("OPTIONS"))
         assert [response(one).status for one in received(sock, 2)] == [400, 200]
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        request(body=b"v=0").replace(b"\r\n", b"\n"),
+        b"\n\n" + request(body=b"").replace(b"\r\n", b"\n"),
+        request(body=b"").replace(b"\r\n\r\n", b"\n\r\n"),
+        request(lines=("X: 1\nY: 2",)),
+        request(lines=("X: " + "x" * 40_000,)),
+    ],
+)
+def test_what_one_caller_writes_takes_no_other_call_along(server: Server, data: bytes) -> None:
+    with tcp(server) as sock:
+        sock.sendall(data + request("OPTIONS", call_id="next") + data)
+        told = [response(one) for one in received(sock, 3)]
+    assert [one.status for one in told] == [400, 200, 400]
+    assert told[1]["Call-ID"] == "next"
 
 
 def test_a_fault_leaves_the_connection_to_the_other_calls(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -80,8 +80,10 @@ _OPTION = re.compile(rf"{_TOKEN}{{1,64}}+")
 _MOST_OPTIONS = 8
 # What lies beyond ASCII may stand in a quoted-string only (RFC 3261 section 25.1).
 _WRITABLE = re.compile(r'(?:[ !#-~]++|"(?:[^"\\]|\\.)*+")*+')
+_EMPTY_LINE = re.compile(rb"\n\r?\n")
 _LENGTH = re.compile(
-    rb"\r\n(?:content-length|l)[ \t]*+:(?:[ \t]|\r\n[ \t])*+([0-9]{1,6}+)(?=[ \t\r])", re.IGNORECASE
+    rb"\n(?:content-length|l)[ \t]*+:(?:[ \t]|\r?\n[ \t])*+([0-9]{1,6}+)(?=[ \t\r\n])",
+    re.IGNORECASE,
 )
 
 REASONS = {
@@ -179,20 +181,19 @@ def frame(buffer: bytearray, searched: int = 0) -> int:
     """How many bytes of a stream the first message takes; 0 when its head is not all there.
 
     ``searched`` bytes are known to hold no end of a head. RFC 3261 section 18.3: a stream is cut
-    by Content-Length, which therefore must be there. The answer may exceed what has arrived.
-    Raises Malformed when the stream cannot be cut any more.
+    by Content-Length, which therefore must be there. It is cut as proxies do, to whom LF alone ends
+    a line: cut elsewhere, what one caller writes would take the next one's call along. The answer
+    may exceed what has arrived. Raises Malformed when the stream cannot be cut any more.
     """
-    end = buffer.find(b"\r\n\r\n", max(0, searched - 3))
-    if end < 0:
-        if len(buffer) > MAX_HEAD:
+    found = _EMPTY_LINE.search(buffer, max(0, searched - 2))
+    if found is None:
+        if len(buffer) > MAX_MESSAGE:
             raise Malformed("the head is too long")
         return 0
-    if end > MAX_HEAD:
-        raise Malformed("the head is too long")
-    lengths = _LENGTH.findall(buffer, 0, end + 2)
+    lengths = _LENGTH.findall(buffer, 0, found.end())
     if len(lengths) != 1:
         raise Malformed("a stream needs exactly one Content-Length")
-    whole = end + 4 + int(lengths[0])
+    whole = found.end() + int(lengths[0])
     if whole > MAX_MESSAGE:
         raise Malformed("the message is too long")
     return whole

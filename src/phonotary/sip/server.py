@@ -180,9 +180,9 @@ class _Connection(Connection):
     def _one(self) -> bool:
         """Answer the first message of the buffer; False when it is not all there."""
         buffer = self._buffer
-        if buffer.startswith(b"\r\n"):
+        if buffer.startswith((b"\r", b"\n")):
             # Line ends before a start line are skipped (section 7.5); some peers keep alive so.
-            del buffer[:2]
+            del buffer[: len(buffer) - len(buffer.lstrip(b"\r\n"))]
             self._searched = 0
             return True
         size = frame(buffer, self._searched)
