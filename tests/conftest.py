@@ -32,6 +32,13 @@ def postgres_server() -> Iterator[str]:
         yield url
 
 
+@pytest.fixture(scope="session")
+def stoppable() -> Iterator[postgres.Server]:
+    """Another one, for tests that stop it: each leaves it running."""
+    with postgres.server() as server:
+        yield server
+
+
 @pytest.fixture(params=["sqlite", "postgres"])
 def empty_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
     """The URL of a database of each kind that nothing was ever written to."""

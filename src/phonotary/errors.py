@@ -65,7 +65,8 @@ class Reason(StrEnum):
 
 
 class Refused(Exception):
-    """A rule said no; nothing was changed.
+    """A rule said no; nothing was changed. Where a database went away before it said whether it had
+    kept a change, nobody knows that, and the sentence of UNAVAILABLE says so.
 
     ``because`` is one sentence for the caller. It must never carry a secret or a registration
     number: edges print it and logs keep it.

@@ -226,11 +226,6 @@ def test_a_sandbox_does_not_open_what_a_service_made(tmp_path: Path) -> None:
         (("account", ""), {}, "1 to 64 characters"),
         (("account", "x" * 65), {}, "1 to 64 characters"),
         (
-            ("migrate",),
-            {"PHONOTARY_DATABASE_URL": "postgresql+psycopg://127.0.0.1:1/none"},
-            "the database does not answer",
-        ),
-        (
             ("serve",),
             {
                 "PHONOTARY_PORT": "0",
@@ -250,3 +245,34 @@ def test_what_cannot_be_done_is_said_in_one_sentence(
     assert refused.returncode in (1, 2)
     assert sentence in refused.stderr
     assert "Traceback" not in refused.stderr
+
+
+_NO_ACCOUNT = "AC" + "0" * 32
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        "migrate",
+        "account Acme",
+        f"suspend {_NO_ACCOUNT}",
+        f"number {_NO_ACCOUNT} +14155550100",
+        "explain +14155550100",
+        "evidence --origid de305d54-75b4-431b-adb2-eb6b9e546014",
+        "audit verify",
+        "serve",
+    ],
+)
+def test_a_command_whose_database_is_away_says_why_in_one_line(
+    tmp_path: Path, command: str
+) -> None:
+    refused = phonotary(
+        *command.split(),
+        PHONOTARY_DATA=str(tmp_path),
+        PHONOTARY_PORT="0",
+        PHONOTARY_DATABASE_URL="postgresql+psycopg://127.0.0.1:1/none",
+    )
+    assert (refused.returncode, refused.stdout) == (1, "")
+    (line,) = refused.stderr.splitlines()
+    assert line.startswith("phonotary: The database does not answer now")
+    assert "Connection refused" in line

@@ -43,6 +43,13 @@ def programs(packages: Path = _PACKAGES) -> Path:
 @contextmanager
 def cluster() -> Iterator[str]:
     """A running cluster: the SQLAlchemy URL of its ``postgres`` database."""
+    with server() as one:
+        yield one.url
+
+
+@contextmanager
+def server() -> Iterator[Server]:
+    """The same, for a test that stops it on the way."""
     bin_directory = programs()
     owner = _owner()
     # The system's own temporary directory: pytest's is closed to the user the server runs as, and
@@ -52,8 +59,12 @@ def cluster() -> Iterator[str]:
         if owner:
             shutil.chown(home, owner, owner)
         _initialise(bin_directory, home, owner)
-        with _running(bin_directory, home, owner):
-            yield f"postgresql+psycopg://{_USER}@/postgres?host={home}"
+        one = Server(bin_directory, home, owner)
+        try:
+            one.start()
+            yield one
+        finally:
+            one.stop()
     finally:
         shutil.rmtree(home)
 
@@ -62,12 +73,17 @@ def cluster() -> Iterator[str]:
 def database(server_url: str) -> Iterator[str]:
     """An empty database of a running cluster, dropped afterwards: its SQLAlchemy URL."""
     name = f"test_{uuid.uuid4().hex}"
+    _tell(server_url, f"CREATE DATABASE {name}")
+    try:
+        yield server_url.replace("/postgres?", f"/{name}?")
+    finally:
+        _tell(server_url, f"DROP DATABASE {name} WITH (FORCE)")
+
+
+def _tell(server_url: str, statement: str) -> None:
+    """On a connection of its own: the server may have been stopped since the one before."""
     with psycopg.connect(_dsn(server_url), autocommit=True) as connection:
-        connection.execute(f"CREATE DATABASE {name}")
-        try:
-            yield server_url.replace("/postgres?", f"/{name}?")
-        finally:
-            connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
+        connection.execute(statement)  # type: ignore[arg-type]
 
 
 def _owner() -> str | None:
@@ -99,30 +115,47 @@ def _initialise(bin_directory: Path, home: Path, owner: str | None) -> None:
         raise RuntimeError(f"initdb failed:\n{done.stdout}{done.stderr}")
 
 
-@contextmanager
-def _running(bin_directory: Path, home: Path, owner: str | None) -> Iterator[None]:
-    settings = {
-        "listen_addresses": "",
-        "unix_socket_directories": str(home),
-        "fsync": "off",
-        "synchronous_commit": "off",
-        "full_page_writes": "off",
-    }
-    command = [str(bin_directory / "postgres"), "-D", str(home / "data")]
-    for name, value in settings.items():
-        command += ["-c", f"{name}={value}"]
-    log = home / "log"
-    with log.open("wb") as output:
-        server = subprocess.Popen(
-            command, cwd=home, user=owner, stdout=output, stderr=subprocess.STDOUT
-        )
-    try:
-        _wait_until_ready(server, home, log)
-        yield
-    finally:
-        # SIGINT sends clients away; SIGTERM would wait for one that a failed test has left.
-        server.send_signal(signal.SIGINT)
-        server.wait(_PATIENCE)
+class Server:
+    """One cluster's server process. Its clients are sent away when it stops."""
+
+    def __init__(self, bin_directory: Path, home: Path, owner: str | None) -> None:
+        self._bin_directory, self._home, self._owner = bin_directory, home, owner
+        self._process: subprocess.Popen[bytes] | None = None
+        self.url = f"postgresql+psycopg://{_USER}@/postgres?host={home}"
+
+    def start(self) -> None:
+        settings = {
+            "listen_addresses": "",
+            "unix_socket_directories": str(self._home),
+            "fsync": "off",
+            "synchronous_commit": "off",
+            "full_page_writes": "off",
+        }
+        command = [str(self._bin_directory / "postgres"), "-D", str(self._home / "data")]
+        for name, value in settings.items():
+            command += ["-c", f"{name}={value}"]
+        log = self._home / "log"
+        with log.open("ab") as output:
+            self._process = subprocess.Popen(
+                command, cwd=self._home, user=self._owner, stdout=output, stderr=subprocess.STDOUT
+            )
+        _wait_until_ready(self._process, self._home, log)
+
+    @contextmanager
+    def stopped(self) -> Iterator[None]:
+        """Away for a while."""
+        self.stop()
+        try:
+            yield
+        finally:
+            self.start()
+
+    def stop(self) -> None:
+        if self._process is not None:
+            # SIGINT sends clients away; SIGTERM would wait for one that a failed test has left.
+            self._process.send_signal(signal.SIGINT)
+            self._process.wait(_PATIENCE)
+            self._process = None
 
 
 def _wait_until_ready(server: subprocess.Popen[bytes], home: Path, log: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import pytest
 
@@ -16,6 +17,7 @@ from phonotary.cnam.dips import Answer, Status
 from phonotary.errors import Reason, Refused
 from phonotary.storage import dip_counts
 from phonotary.storage.database import Database
+from phonotary.storage.faults import Unsure
 from phonotary.storage.feed import LOST_AFTER
 from phonotary.storage.store import SqlStore
 from phonotary.trusthub import assignments, bundles, numbers, policies, review
@@ -296,6 +298,23 @@ def test_what_could_not_be_written_is_counted_later(
         broken.setattr(dip_counts, "add", add)
         assert not here.dips.flush()
     assert here.dips.flush()
+    assert here.dips.flush()
+    assert [each.dips for each in here.dips.counts()] == [1]
+
+
+def test_what_may_be_counted_already_is_not_counted_twice(
+    here: Process, known: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    here.dips.now(known.first, PBX)
+    write = here.dips._database.write
+
+    def kept_without_an_answer(work: Any) -> None:
+        write(work)
+        raise Unsure
+
+    with monkeypatch.context() as broken:
+        broken.setattr(here.dips._database, "write", kept_without_an_answer)
+        assert not here.dips.flush()
     assert here.dips.flush()
     assert [each.dips for each in here.dips.counts()] == [1]
 

@@ -366,10 +366,10 @@ def test_without_a_database_a_number_that_is_not_kept_is_refused_and_not_guessed
     family = file_database.write(feeding.vouched)
     standings = Standings(file_database, lambda: NOW)
 
-    def fails(work: Any, **_: Any) -> Any:
-        raise OperationalError("SELECT 1", {}, Exception("gone"))
+    def fails() -> Any:
+        raise OperationalError("SELECT 1", {}, Exception("disk I/O error"))
 
-    monkeypatch.setattr(file_database, "read", fails)
+    monkeypatch.setattr(file_database, "_to_read", fails)
     with pytest.raises(Refused) as refused:
         standings(family.tn, family.parent.sid)
     assert refused.value.reason is Reason.UNAVAILABLE

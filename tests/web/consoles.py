@@ -33,11 +33,15 @@ class Console:
 
 @contextmanager
 def hub_with(
-    directory: Path, *databases: Mapping[str, Any], keep_days: int | None = None
+    directory: Path,
+    *databases: Mapping[str, Any],
+    keep_days: int | None = None,
+    url: str | None = None,
 ) -> Iterator[Hub]:
+    """On SQLite in ``directory``, unless ``url`` names a database."""
     hub = open_hub(
         Settings(
-            service_url(directory),
+            url or service_url(directory),
             vetting="manual",
             sandbox=False,
             reviewer_password=REVIEWER[1],

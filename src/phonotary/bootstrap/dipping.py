@@ -6,8 +6,6 @@ import threading
 from collections.abc import Callable, Iterable
 from typing import Any, cast
 
-from sqlalchemy.exc import OperationalError
-
 from phonotary import report
 from phonotary.bootstrap.noting import Noted
 from phonotary.bootstrap.standing import Standings
@@ -19,6 +17,7 @@ from phonotary.directory import CAPACITY, Directory
 from phonotary.errors import Reason, Refused
 from phonotary.storage import dip_counts
 from phonotary.storage.database import Database
+from phonotary.storage.faults import Unsure
 from phonotary.storage.store import SqlStore
 from phonotary.trusthub import assignments
 from phonotary.trusthub import standing as kyc
@@ -179,10 +178,7 @@ class Dips:
                 found = known[alike] = named_in(store, number, now)
             return found
 
-        try:
-            return self._database.read(work)
-        except OperationalError as error:
-            raise Refused(Reason.UNAVAILABLE, _UNAVAILABLE) from error
+        return self._database.read(work)
 
     # The counts.
 
@@ -200,7 +196,7 @@ class Dips:
 
     def flush(self) -> bool:
         """Write the counts, and learn what all processes have served today. False when it could not
-        be done; then they are written the next time."""
+        be done; then they are written the next time, unless they may be written already."""
         counts = self.meters.taken()
         limited, today = self.meters.limited, self._now() // DAY * DAY
 
@@ -212,6 +208,11 @@ class Dips:
             return True
         try:
             served = self._database.write(work)
+        except Unsure as unsure:
+            # Counts are bills, and nobody is billed twice.
+            lost = sum(each.dips for each in counts)
+            _log().warning("dips may not be counted", dips=lost, because=unsure.because)
+            return False
         except Exception as error:
             self.meters.put_back(counts)
             _log().warning("dips could not be counted", because=type(error).__name__)

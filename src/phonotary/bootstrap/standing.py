@@ -9,8 +9,6 @@ from collections.abc import Callable, Iterable
 from dataclasses import replace
 from typing import Any, cast
 
-from sqlalchemy.exc import OperationalError
-
 from phonotary import clock
 from phonotary.access import accounts
 from phonotary.bootstrap.displaying import shown_as
@@ -18,7 +16,6 @@ from phonotary.bootstrap.noting import Noted
 from phonotary.bootstrap.vouched import Ask, Vouched, asked_anew
 from phonotary.clock import Instant
 from phonotary.directory import CAPACITY, EVERYTHING, Directory
-from phonotary.errors import Reason, Refused
 from phonotary.shaken.ports import Standing
 from phonotary.storage.database import Database
 from phonotary.storage.feed import Feed
@@ -197,12 +194,7 @@ class Standings:
                 found = known[alike] = standing_in(store, tn, account_sid, now, ask)
             return found
 
-        try:
-            return self._database.read(work, one_moment=True)
-        except OperationalError as error:
-            raise Refused(
-                Reason.UNAVAILABLE, "What stands for this number cannot be read now; try again"
-            ) from error
+        return self._database.read(work, one_moment=True)
 
 
 def _not_fresh(standing: Standing) -> Standing:

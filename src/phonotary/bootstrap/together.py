@@ -11,8 +11,8 @@ import asyncio
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from phonotary.errors import Reason, Refused
 from phonotary.storage.database import Outcome
+from phonotary.storage.faults import TryAgain
 from phonotary.storage.store import SqlStore
 
 Work = Callable[[SqlStore], Any]
@@ -41,7 +41,7 @@ class Together:
 
     def _may_wait(self, error: Exception) -> bool:
         """Whether another program's lock on the file is likely to end soon."""
-        if not isinstance(error, Refused) or error.reason is not Reason.UNAVAILABLE:
+        if not isinstance(error, TryAgain):
             return False
         now = asyncio.get_running_loop().time()
         if self._locked_since is None:

@@ -26,6 +26,7 @@ from phonotary.events import Job
 from phonotary.outbound import callbacks
 from phonotary.storage import jobs
 from phonotary.storage.database import Database
+from phonotary.storage.faults import Away
 from phonotary.storage.jobs import Claimed
 from phonotary.storage.store import SqlStore
 from phonotary.trusthub import display, filing, review
@@ -111,6 +112,9 @@ class Worker:
         while True:
             try:
                 await self._all_due(client)
+            except Away:
+                # The database has said so itself, once.
+                pass
             except Exception:
                 _log().exception("a round of work failed")
             self._wake.clear()

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import typer
 
-from phonotary.errors import Refused
+from phonotary.errors import Reason, Refused
 
 
 def code_of(work: Callable[[], object]) -> int:
@@ -14,13 +14,27 @@ def code_of(work: Callable[[], object]) -> int:
     try:
         work()
     except Refused as refused:
-        typer.echo(f"phonotary: {refused.because}", err=True)
+        typer.echo(f"phonotary: {refused.because}{_why(refused)}", err=True)
         return 1
     except Exception as error:
-        # Told apart by name: a command that needs no database should not load its library.
-        if type(error).__module__ != "sqlalchemy.exc":
+        if not _is_the_databases(error):
             raise
-        first = str(getattr(error, "orig", error)).strip().splitlines()[0]
-        typer.echo(f"phonotary: the database does not answer: {first}", err=True)
+        typer.echo(f"phonotary: the database does not answer: {_said(error)}", err=True)
         return 1
     return 0
+
+
+def _why(refused: Refused) -> str:
+    """What the driver says of a database that is away: whoever runs a command is to mend it."""
+    cause = refused.__cause__
+    away = refused.reason is Reason.UNAVAILABLE and _is_the_databases(cause)
+    return f" ({_said(cause)})" if away else ""
+
+
+def _is_the_databases(error: object) -> bool:
+    """Told by name: a command that needs no database should not load its library."""
+    return type(error).__module__ == "sqlalchemy.exc"
+
+
+def _said(error: object) -> str:
+    return str(getattr(error, "orig", error)).strip().splitlines()[0]

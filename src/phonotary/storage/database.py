@@ -16,11 +16,11 @@ from typing import Any, TypeVar
 import msgspec
 from sqlalchemy import Connection, Engine, NullPool, create_engine, event
 from sqlalchemy.engine import make_url
-from sqlalchemy.exc import DataError, IntegrityError, OperationalError
+from sqlalchemy.exc import SQLAlchemyError
 
+from phonotary import report
 from phonotary.clock import Clock, Instant
-from phonotary.errors import Reason, Refused
-from phonotary.storage import direct
+from phonotary.storage import direct, faults
 from phonotary.storage.feed import tell
 from phonotary.storage.kept import Kept
 from phonotary.storage.store import SqlStore
@@ -34,10 +34,6 @@ _PRAGMAS = (
     "PRAGMA cache_size=-65536",
     "PRAGMA mmap_size=1073741824",
 )
-# A unique constraint said no. Any other broken constraint is a fault of ours, not a conflict.
-_NOT_UNIQUE = {"23505", "SQLITE_CONSTRAINT_UNIQUE", "SQLITE_CONSTRAINT_PRIMARYKEY"}
-# PostgreSQL: serialization failure and deadlock. Whoever is told so may simply try again.
-_TRY_AGAIN = {"40001", "40P01"}
 # Whoever asks is a caller that waits, and the event loop with it: a server that is away, or a
 # table that somebody has locked, is UNAVAILABLE after a moment.
 _POSTGRESQL_PATIENCE = 5
@@ -75,6 +71,8 @@ class Database:
         """Told what a write has changed for standings, once it is committed and before whoever
         asked for it is answered. They must neither fail nor wait."""
         self._patience = _AT_START
+        self._serving = False
+        self._away = False
         self.is_sqlite = make_url(url).get_backend_name() == "sqlite"
         self._kept: tuple[Kept, ...] = ()
         self._to_write: Callable[[], AbstractContextManager[Connection]]
@@ -132,6 +130,7 @@ class Database:
         """From now on whoever asks waits, and everybody else with it: a file that another program
         has locked is UNAVAILABLE after a moment, and no longer after ten seconds."""
         self._patience = _WHILE_SERVING
+        self._serving = True
         for kept in self._kept:
             kept.close()
 
@@ -141,70 +140,74 @@ class Database:
 
     @contextmanager
     def reading(self) -> Iterator[SqlStore]:
-        with self._to_read() as connection:
-            yield SqlStore(connection, writing=False, now=self.now)
+        """One transaction. Raises Refused: UNAVAILABLE where the database is away."""
+        try:
+            with self._to_read() as connection:
+                yield SqlStore(connection, writing=False, now=self.now)
+        except SQLAlchemyError as error:
+            self._refuse(error)
+            raise
+        self._away = False
 
     @contextmanager
     def writing(self) -> Iterator[SqlStore]:
-        """One transaction: all of it is kept, or none of it."""
+        """One transaction: all of it is kept, or none of it. Raises Refused: CONFLICT where
+        another writer has added the same, UNAVAILABLE where the database is away; then nothing is
+        kept, unless the sentence says that nobody knows."""
         subjects: frozenset[str] = frozenset()
+        committing = False
         try:
             with self._to_write() as connection:
                 store = SqlStore(connection, writing=True, now=self.now)
                 yield store
                 subjects = frozenset(store.changes.subjects)
                 tell(connection, subjects)
+                committing = True
+        except SQLAlchemyError as error:
+            self._refuse(error, committing)
+            raise
         finally:
             # Also where COMMIT itself fails, for then nobody knows whether it was done.
             if subjects:
                 for listener in self.listeners:
                     listener(subjects)
+        self._away = False
+
+    def _refuse(self, error: SQLAlchemyError, committing: bool = False) -> None:
+        """Raises Refused where ``error`` is no fault of ours. A service's operator is told why the
+        database is away, once; whoever runs a command is told by the command."""
+        refused = faults.refused(error, committing)
+        if refused is error:
+            return
+        if isinstance(refused, faults.Away):
+            if self._serving and not self._away:
+                because = str(getattr(error, "orig", error)).strip().partition("\n")[0]
+                report.to("phonotary.storage").warning("the database is away", because=because)
+            self._away = True
+        raise refused from error
 
     def read(self, work: Callable[[SqlStore], T], *, one_moment: bool = False) -> T:
         """``one_moment``: every statement of the work sees the same state, which SQLite's readers
         do anyway and PostgreSQL's only when they are told to."""
-        try:
-            with self.reading() as store:
-                if one_moment and not self.is_sqlite:
-                    store.connection.exec_driver_sql(_ONE_MOMENT)
-                return work(store)
-        except (DataError, OperationalError) as error:
-            refused = _refused(error)
-            if refused is error:
-                raise
-            raise refused from error
+        with self.reading() as store:
+            if one_moment and not self.is_sqlite:
+                store.connection.exec_driver_sql(_ONE_MOMENT)
+            return work(store)
 
     def write(self, work: Callable[[SqlStore], T]) -> T:
-        """Run ``work`` in one transaction, again where PostgreSQL asks for it.
-
-        Two writers that add the same thing meet a unique constraint; the second is CONFLICT.
-        """
-        for attempt in range(_TRIES):
-            try:
-                with self.writing() as store:
-                    return work(store)
-            except (DataError, IntegrityError) as error:
-                refused = _refused(error)
-                if refused is error:
-                    raise
-                raise refused from error
-            except OperationalError as error:
-                if _is_busy(error):
-                    raise _refused(error) from error
-                if _state(error) not in _TRY_AGAIN or attempt == _TRIES - 1:
-                    raise
-        raise AssertionError("unreachable")
+        """Run ``work`` in one transaction, again where PostgreSQL asks for it; where it is not
+        known whether the first was kept, never again."""
+        for _ in range(0 if self.is_sqlite else _TRIES - 1):
+            with suppress(faults.TryAgain), self.writing() as store:
+                return work(store)
+        with self.writing() as store:
+            return work(store)
 
     def write_each(self, works: Sequence[Callable[[SqlStore], Any]]) -> list[Outcome]:
         """SQLite: several pieces of work and one wait for the disk. Each is kept or undone alone;
         an error that is raised, rather than in an outcome, means that nothing was kept."""
-        try:
-            with self.writing() as store:
-                return [self._apart(store, work) for work in works]
-        except OperationalError as error:
-            if not _is_busy(error):
-                raise
-            raise _refused(error) from error
+        with self.writing() as store:
+            return [self._apart(store, work) for work in works]
 
     def _apart(self, whole: SqlStore, work: Callable[[SqlStore], Any]) -> Outcome:
         connection = whole.connection
@@ -217,7 +220,7 @@ class Database:
             if not direct.driver(connection).in_transaction:
                 raise
             direct.tell(connection, "ROLLBACK TO apart")
-            outcome = Outcome(error=_refused(error))
+            outcome = Outcome(error=faults.refused(error))
         else:
             whole.changes.subjects |= store.changes.subjects
             outcome = Outcome(result)
@@ -243,28 +246,3 @@ def _keep_private(file: str | None) -> None:
         # Another user's own file is that user's business.
         with suppress(OSError):
             os.chmod(each, os.stat(each).st_mode & 0o700)
-
-
-def _state(error: IntegrityError | OperationalError) -> str | None:
-    """What the driver calls it: SQLSTATE (PostgreSQL) or the error's name (SQLite)."""
-    return getattr(error.orig, "sqlstate", None) or getattr(error.orig, "sqlite_errorname", None)
-
-
-def _is_busy(error: OperationalError) -> bool:
-    return str(_state(error)).startswith("SQLITE_BUSY")
-
-
-def _refused(error: Exception) -> Exception:
-    """What the caller is told: a refusal if it did something wrong, else the error itself."""
-    if isinstance(error, DataError):
-        return _unkeepable()
-    if isinstance(error, OperationalError) and _is_busy(error):
-        return Refused(Reason.UNAVAILABLE, "Another program has locked the database; try again")
-    if isinstance(error, IntegrityError) and _state(error) in _NOT_UNIQUE:
-        return Refused(Reason.CONFLICT, "Somebody else has just made the same change")
-    return error
-
-
-def _unkeepable() -> Refused:
-    """PostgreSQL holds text to a column's length and to characters other than NUL."""
-    return Refused(Reason.INVALID_PARAMETER, "A value is too long, or is not text")

@@ -18,10 +18,11 @@ HEAD = "0008"
 
 
 def current(database: Database) -> str | None:
-    """The revision the database is at; None when it has no history yet."""
+    """The revision the database is at; None when it has no history yet. Raises Refused
+    (UNAVAILABLE) where the database is away."""
     try:
-        with database.engine.connect() as connection:
-            version: str | None = connection.execute(
+        with database.reading() as store:
+            version: str | None = store.connection.execute(
                 text("SELECT version_num FROM alembic_version")
             ).scalar()
             return version

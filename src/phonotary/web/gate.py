@@ -8,8 +8,6 @@ from collections.abc import Callable, Mapping
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy.exc import OperationalError
-
 from phonotary import clock, sids
 from phonotary.access import accounts
 from phonotary.access.accounts import Account
@@ -66,7 +64,8 @@ class Gate:
         self._known.clear()
 
     def authenticate(self, headers: Mapping[bytes, bytes]) -> Account:
-        """The calling account, or Refused(NOT_AUTHENTICATED)."""
+        """The calling account, or Refused: NOT_AUTHENTICATED, ACCOUNT_NOT_ACTIVE, and UNAVAILABLE
+        where nobody can tell now."""
         credentials = headers.get(b"authorization", b"")
         known = self._known.get(credentials)
         # A wall clock that is put back would make two seconds last for hours.
@@ -74,12 +73,7 @@ class Gate:
         if known is not None and known[0] > now:
             return known[1]
         forgotten = self._forgotten
-        try:
-            account = self._ask(credentials.decode("latin-1"), self._wall())
-        except OperationalError as error:
-            raise Refused(
-                Reason.UNAVAILABLE, "Credentials cannot be checked now; try again"
-            ) from error
+        account = self._ask(credentials.decode("latin-1"), self._wall())
         if len(self._known) >= _REMEMBERED:
             self._known.clear()
         if forgotten == self._forgotten:

@@ -67,7 +67,10 @@ async def _healthy(request: Request) -> Response:
 
 def _ready(hub: Any) -> Any:
     async def ready(request: Request) -> Response:
-        await hub.read(lambda store: store.setting("first_account"))
+        try:
+            await hub.read(lambda store: store.setting("first_account"))
+        except Refused as refused:
+            return PlainTextResponse(f"{refused.because}\n", 503)
         return PlainTextResponse("ok\n")
 
     return ready

@@ -17,7 +17,7 @@ from phonotary.trusthub import inquiries, lifecycle, policies, types
 from phonotary.trusthub.inquiries import Section
 from phonotary.trusthub.records import Bundle, Inquiry
 from phonotary.web.bodies import read_form
-from phonotary.web.console.page import page
+from phonotary.web.console.page import page, refusal, status_of
 from phonotary.web.forms import parse_query
 
 # What the prefill parameters of the two Initialize calls are called on the form.
@@ -98,7 +98,7 @@ async def _again(hub: Any, request: Request, given: dict[str, str], refused: Ref
     def work(store: SqlStore) -> Response:
         sid, token = request.path_params["sid"], _token_of(request)
         inquiry, bundle = inquiries.opened(store, hub.now(), sid, token)
-        return _form(inquiry, bundle, given, refused.because)
+        return _form(inquiry, bundle, given, refused)
 
     try:
         answer: Response = await hub.read(work)
@@ -108,14 +108,17 @@ async def _again(hub: Any, request: Request, given: dict[str, str], refused: Ref
 
 
 def _form(
-    inquiry: Inquiry, bundle: Bundle, given: dict[str, str] | None = None, because: str = ""
+    inquiry: Inquiry,
+    bundle: Bundle,
+    given: dict[str, str] | None = None,
+    refused: Refused | None = None,
 ) -> Response:
     """With what was typed (``section.field`` keys) and why it was refused, where it was sent."""
     policy = policies.find(bundle.policy_sid)
     return page(
         "inquiry.html",
-        400 if because else 200,
-        because=because,
+        status_of(refused) if refused else 200,
+        because=refused.because if refused else "",
         bundle=bundle,
         policy=policy,
         open=lifecycle.permits(bundle, "edit"),
@@ -151,6 +154,6 @@ def _label(name: str) -> str:
 
 
 def _refused(refused: Refused) -> Response:
-    status = {Reason.NOT_FOUND: 404, Reason.FORBIDDEN: 403}.get(refused.reason, 400)
-    sentence = "There is no such link." if status == 404 else refused.because
-    return page("refused.html", status, because=sentence)
+    if refused.reason is Reason.NOT_FOUND:
+        refused = Refused(Reason.NOT_FOUND, "There is no such link.")
+    return refusal(refused)

@@ -25,6 +25,7 @@ _HEADERS = {
 }
 _STATUS = {
     Reason.ACCOUNT_NOT_ACTIVE: 403,
+    Reason.FORBIDDEN: 403,
     Reason.NOT_FOUND: 404,
     Reason.CONFLICT: 409,
     Reason.BODY_TOO_LARGE: 413,
@@ -37,10 +38,14 @@ def page(template: str, status: int = 200, **values: Any) -> HTMLResponse:
 
 
 def refusal(refused: Refused) -> HTMLResponse:
-    response = page("refused.html", _STATUS.get(refused.reason, 400), because=refused.because)
+    response = page("refused.html", status_of(refused), because=refused.because)
     if response.status_code == 503:
         response.headers["retry-after"] = "1"
     return response
+
+
+def status_of(refused: Refused) -> int:
+    return _STATUS.get(refused.reason, 400)
 
 
 def position(text: str) -> int | None:

@@ -22,7 +22,7 @@ from phonotary.trusthub.store import Ask, Store
 from phonotary.web.bodies import Form
 from phonotary.web.console import signing_in
 from phonotary.web.console.deciding import by_form
-from phonotary.web.console.page import page
+from phonotary.web.console.page import page, refusal
 
 _WAITING = ("pending-review", "in-review")
 # Numbers of one bundle whose display is shown.
@@ -41,11 +41,13 @@ def _list(hub: Any) -> Any:
     async def show(request: Request) -> Response:
         if signing_in.reviewer(hub, request) is None:
             return signing_in.unknown()
-        waiting = await hub.read(
-            lambda store: store.bundles.page(Ask(200), {"status": _WAITING}).rows
-        )
-        names = {policy.sid: policy.friendly_name for policy in policies.POLICIES}
-        return page("reviews.html", bundles=waiting, names=names)
+
+        def work(store: SqlStore) -> Response:
+            waiting = store.bundles.page(Ask(200), {"status": _WAITING}).rows
+            names = {policy.sid: policy.friendly_name for policy in policies.POLICIES}
+            return page("reviews.html", bundles=waiting, names=names)
+
+        return await _answered(hub.read, work)
 
     return show
 
@@ -158,4 +160,4 @@ async def _answered(run: Any, work: Any) -> Response:
         answer: Response = await run(work)
         return answer
     except Refused as refused:
-        return page("refused.html", 404, because=refused.because)
+        return refusal(refused)
