@@ -81,6 +81,7 @@ def test_three_settings_are_one_provider_for_every_account() -> None:
         ("stir_origid = 'mine'", "mine"),
         ("stir_crl_required = 'maybe'", "maybe"),
         ("stir_ledger_bound = 'much'", "much"),
+        ("stir_ledger_wait = 0", "stir_ledger_wait: 0"),
         ("stir_lab = 5", "5"),
         ("stir_lab = 'http://127.0.0.1:8080/lab'", "origin"),
         ("stir_key = '/k'", "stir_chain"),

@@ -18,7 +18,7 @@ from phonotary.bootstrap.trusting import TrustFiles
 from phonotary.bootstrap.verifying import VerificationService
 from phonotary.clock import Clock
 from phonotary.cnam.dips import Status
-from phonotary.config import Settings
+from phonotary.config import Settings, default_data_directory
 from phonotary.config import Trunk as TrunkSettings
 from phonotary.errors import Reason, Refused
 from phonotary.outbound.fetch import Fetcher
@@ -34,6 +34,7 @@ from phonotary.sip.answers import Policy, Then
 from phonotary.sip.redirect import Redirect
 from phonotary.sip.server import Server, serve
 from phonotary.sip.trunks import LOOPBACK, Role, Trunk
+from phonotary.storage import ledger_left
 from phonotary.storage.database import Database
 from phonotary.storage.ledger import LedgerWriter, WhenFull
 
@@ -89,6 +90,8 @@ class Voice:
             database.url,
             bound=stir.ledger_bound,
             when_full=_WHEN_FULL[stir.ledger_full],
+            wait=stir.ledger_wait,
+            beside=ledger_left.beside(database.url, default_data_directory()),
             chain_of=lambda print_: self.chains.get(f"{print_}.pem"),
         )
         self.authentication = AuthenticationService(
@@ -150,14 +153,16 @@ class Voice:
             ) from error
 
     async def stop(self) -> None:
-        """Nothing more is taken in, and what was promised to the ledger is written."""
+        """Nothing more is taken in, and what was promised to the ledger is written, or left for the
+        next start."""
         if self._sip is not None:
             await self._sip.close()
         await self.verification.close()
-        self.standings.stop()
+        # Before all that waits for a database: a supervisor's patience ends after some seconds.
         left = await asyncio.to_thread(self.ledger.close)
         if left:
-            _log().error("calls could not be written to the ledger", rows=left)
+            _log().error("calls are lost: the ledger could not be written", rows=left)
+        self.standings.stop()
 
     async def run(self) -> None:
         """Until cancelled: follow what changes outside, and say what somebody must see to."""

@@ -101,6 +101,8 @@ class Stir:
     """Calls that may wait to be written down."""
     ledger_full: str = "refuse"
     """``refuse`` more calls then, or ``count`` those that were not written down."""
+    ledger_wait: int = 5
+    """Seconds that a call may wait to be written down before more are refused."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -71,6 +71,8 @@ def _ready(hub: Any) -> Any:
             await hub.read(lambda store: store.setting("first_account"))
         except Refused as refused:
             return PlainTextResponse(f"{refused.because}\n", 503)
+        if hub.trouble is not None:
+            return PlainTextResponse(f"{hub.trouble}\n", 503)
         return PlainTextResponse("ok\n")
 
     return ready
