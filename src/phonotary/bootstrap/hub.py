@@ -181,6 +181,8 @@ class Hub:
             origin=origin,
             account=self.seeded.account if self.seeded else None,
         )
+        if not self.database.is_sqlite:
+            self.gate.glance = self.voice.standings.glance
         self.names = CallerNames(self.settings, self.database, self.clock, self.voice.standings)
         self.voice.name_of = self.names.dips.name_of
         self.voice.dips = self.names.dips
@@ -201,7 +203,7 @@ class Hub:
     @property
     def trouble(self) -> str | None:
         """Why calls should go to another hub, though this one's database can be read."""
-        return self.voice.ledger.trouble
+        return self.voice.standings.trouble or self.voice.ledger.trouble
 
     async def start(self) -> None:
         """Open the doors that are not HTTP. Raises Refused when a port is taken."""

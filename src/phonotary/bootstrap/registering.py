@@ -75,7 +75,12 @@ class Local:
         raise OrderUnknown(self.name)
 
     async def observe(self, number: str) -> str | None:
-        return self._database.read(lambda store: CnamStore(store, False).shown_name(number))
+        def work(store: SqlStore) -> str | None:
+            return CnamStore(store, False).shown_name(number)
+
+        if self._database.is_sqlite:
+            return self._database.read(work)
+        return await asyncio.to_thread(self._database.read, work)
 
 
 @dataclass(frozen=True, slots=True)

@@ -212,7 +212,7 @@ class Voice:
         return error
 
     def _owner_of(self, account_sid: str) -> str | None:
-        return self._database.read(lambda store: store.owner_of(account_sid))
+        return self.standings.glance(lambda store: store.owner_of(account_sid))
 
     def _dip(self, number: str, account_sid: str) -> tuple[str | None, bool]:
         """A counted dip of the account's. Over its quota, and where the name cannot be known, there

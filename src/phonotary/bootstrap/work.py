@@ -12,7 +12,7 @@ import threading
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from sqlalchemy.exc import SQLAlchemyError
 
@@ -39,6 +39,8 @@ if TYPE_CHECKING:
 
     from phonotary.bootstrap.registering import Registering
     from phonotary.bootstrap.retention import Retention
+
+T = TypeVar("T")
 
 _POLL = 1.0
 _CALLBACKS_AT_ONCE = 16
@@ -129,16 +131,22 @@ class Worker:
         async with _Client() as client:
             try:
                 await self._all_due(client)
-                while (step := self._next_step(until)) is not None:
+                while (step := await self._next_step(until)) is not None:
                     self._clock.advance(step)
                     await self._all_due(client)
             finally:
                 self._clock.advanced = until
 
-    def _next_step(self, until: int) -> int | None:
+    async def _run(self, run: Callable[..., T], *given: Any) -> T:
+        """SQLite in line, as everywhere; a PostgreSQL that hangs holds up a thread and no call."""
+        if self._database.is_sqlite:
+            return run(*given)
+        return await asyncio.to_thread(run, *given)
+
+    async def _next_step(self, until: int) -> int | None:
         """Seconds to the next due job on the way; None when there is no other."""
         now = self._clock.now()
-        due = self._database.read(partial(self._first_due, now))
+        due = await self._run(self._database.read, partial(self._first_due, now))
         left = until - self._clock.advanced
         return due - now if due is not None and due - now <= left else None
 
@@ -170,10 +178,10 @@ class Worker:
     async def _look_all(self) -> int:
         """Look at the logos of bundles whose vetting is due, and decide them; how many those were.
         Nothing is held while a logo is waited for."""
-        claimed = self._database.write(self._claim_looks)
+        claimed = await self._run(self._database.write, self._claim_looks)
         seen = await asyncio.gather(*(self.look_at(each.job.subject) for each in claimed))
         for each, logo in zip(claimed, seen, strict=True):
-            self._database.write(partial(self._seen, each, logo))
+            await self._run(self._database.write, partial(self._seen, each, logo))
         return len(claimed)
 
     def _claim_looks(self, store: SqlStore) -> list[Claimed]:
@@ -181,7 +189,7 @@ class Worker:
 
     async def look_at(self, bundle_sid: str) -> Logo | None:
         """What is behind the URL of a bundle's logo; None where it names none."""
-        url = self._database.read(partial(_logo_url, bundle_sid))
+        url = await self._run(self._database.read, partial(_logo_url, bundle_sid))
         if url is None:
             return None
         logo = await self.logos.look(url)
@@ -223,8 +231,8 @@ class Worker:
     async def _all_due(self, client: _Client) -> None:
         async with self._busy:
             while True:
-                vetted = self.vet_due() + await self._look_all()
-                claimed = self._database.write(self._claim_callbacks)
+                vetted = await self._run(self.vet_due) + await self._look_all()
+                claimed = await self._run(self._database.write, self._claim_callbacks)
                 sent = await self.registering.work_once() if self.registering else False
                 if claimed:
                     await self._deliver_all(client.get(), claimed)
@@ -253,7 +261,9 @@ class Worker:
         import httpx
 
         message = json.loads(claimed.job.body)
-        account = self._database.read(lambda store: store.account(message["account_sid"]))
+        account = await self._run(
+            self._database.read, lambda store: store.account(message["account_sid"])
+        )
         outcome: Callable[[SqlStore], None]
         try:
             await callbacks.post(
@@ -267,17 +277,17 @@ class Worker:
         except callbacks.Blocked as blocked:
             because = str(blocked)
             _log().warning("callback refused", subject=claimed.job.subject, because=because)
-            self._database.write(lambda store: jobs.failed(store, claimed.seq, because))
+            outcome = partial(jobs.failed, seq=claimed.seq, error=because)
         except (httpx.HTTPError, httpx.InvalidURL) as error:
             because = type(error).__name__
             outcome = self._retry(claimed, because)
-            self._database.write(outcome)
         except Exception as error:
             # An address that not even an error was foreseen for must not hold up all the others.
             _log().exception("callback failed", subject=claimed.job.subject)
-            self._database.write(self._retry(claimed, type(error).__name__))
+            outcome = self._retry(claimed, type(error).__name__)
         else:
-            self._database.write(lambda store: jobs.done(store, claimed.seq))
+            outcome = partial(jobs.done, seq=claimed.seq)
+        await self._run(self._database.write, outcome)
 
     def _retry(self, claimed: Claimed, because: str) -> Callable[[SqlStore], None]:
         waits = callbacks.RETRY_AFTER
