@@ -378,6 +378,7 @@ def test_a_full_queue_refuses(database: Database, started: Started) -> None:
         assert refused.value.reason is Reason.UNAVAILABLE
         kept = writer.lag.waiting
         assert kept < 10
+        assert writer.trouble is not None
     assert writer.flush() is True
     assert origids(database) == [origid(n) for n in range(kept)]
     assert writer.lag.dropped == 0

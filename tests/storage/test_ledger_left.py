@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from phonotary.shaken.ledger import Call, Full, Started, read
+from phonotary.shaken.ledger import Call, Dropped, Full, Started, read
 from phonotary.storage import ledger_kept, ledger_left
 from phonotary.storage.database import Database
 from phonotary.storage.ledger import BATCH, LedgerWriter
@@ -200,6 +200,24 @@ def test_where_no_file_can_be_made_the_rows_are_told(
     assert "cannot be left" in capfd.readouterr().err
     # The thread goes on trying for as long as there is a process.
     until(lambda: origids(database) == [origid(0)])
+
+
+def test_what_was_dropped_before_the_end_is_told_by_the_next_start(
+    database: Database, beside: Path
+) -> None:
+    with away(database):
+        writer = LedgerWriter(
+            database.url, patience=50, beside=beside, bound=5, when_full="drop-visible"
+        ).start()
+        for n in range(50):
+            writer.append(signed(n))
+        assert writer.close(0.2) == 0
+    with started(database, beside):
+        until(lambda: files(beside) == [])
+    bodies = [read(row.body) for row in rows(database)]
+    missing = sum(each.count for each in bodies if isinstance(each, Dropped))
+    assert missing >= 40 and len(origids(database)) + missing == 50
+    assert ledger_kept.verify(database).faults == ()
 
 
 def test_nothing_is_left_where_all_is_written(database: Database, beside: Path) -> None:

@@ -192,7 +192,8 @@ class LedgerWriter:
         """Why calls are refused, or will be if this goes on, in a sentence for anybody. None while
         rows are written, and under ``drop-visible``, where none is refused for this."""
         late = self._monotonic() - self._oldest.since > self._longest
-        return _CANNOT if self._refuses and (late or self._error is not None) else None
+        full = len(self._queue) >= self._bound
+        return _CANNOT if self._refuses and (late or full or self._error is not None) else None
 
     def flush(self, timeout: float | None = 10.0) -> bool:
         """Wait until all that was appended before is on disk; whether it is. ``timeout`` is in
