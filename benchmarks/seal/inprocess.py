@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from math import inf
 from pathlib import Path
 from statistics import median
 
@@ -103,7 +104,9 @@ def _kinds() -> Iterator[dict[str, Callable[[], object]]]:
         file = Path(directory) / "service.db"
         rows.fill(file, 1_000)
         database = Database(f"sqlite:///{file}")
-        ledger = LedgerWriter(database.url, bound=10_000_000, most_waiting=1 << 40).start()
+        ledger = LedgerWriter(
+            database.url, bound=10_000_000, most_waiting=1 << 40, wait=inf
+        ).start()
         standings = Standings(database, Clock().now)
         standings.start()
         service = _service(standings, ledger, held)

@@ -123,6 +123,7 @@ def test_three_settings_are_one_provider_for_every_account() -> None:
         ("stir_spc_vouches = 1", "stir_spc_vouches: 1 is neither true nor false"),
         ("stir_replay_memory = 0", "stir_replay_memory: 0 is not from 1 to 100000000"),
         ("workers = 257", "workers: 257 is not from 1 to 256"),
+        ("stir_ledger_wait = 0", "stir_ledger_wait: 0"),
         ("stir_lab = 5", "5"),
         ("stir_lab = 'http://127.0.0.1:8080/lab'", "origin"),
         ("stir_key = '/k'", "stir_chain"),

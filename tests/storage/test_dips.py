@@ -105,7 +105,8 @@ def no_reading(here: Process, monkeypatch: pytest.MonkeyPatch) -> None:
     def read(work: object) -> None:
         raise AssertionError("the database is asked")
 
-    monkeypatch.setattr(here.database, "read", read)
+    for name in ("read", "glance"):
+        monkeypatch.setattr(here.database, name, read)
 
 
 def test_a_name_is_told_and_then_from_memory(

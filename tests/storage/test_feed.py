@@ -344,20 +344,28 @@ def test_a_feed_is_lost_until_it_is_confirmed_and_when_it_was_not_for_long(
     assert feed.lost
 
 
-def test_while_the_feed_is_lost_what_is_read_anew_is_worth_no_a_either(
+def test_while_the_feed_is_lost_nothing_is_read_and_what_is_kept_is_worth_no_a(
     file_database: Database,
 ) -> None:
     family = file_database.write(feeding.vouched)
     kept = Standings(file_database, lambda: NOW, capacity=1000)
     kept.start()
-    kept.feed.stop()
     try:
-        assert read_anew(file_database, family.tn, family.parent.sid).fresh
+        assert level(kept, family).level is Level.A
+        kept.feed.stop()
+        assert kept.trouble == (
+            "Nothing is heard from the database, so nothing new can be known; try again"
+        )
         for _ in range(2):
             assert level(kept, family).reason == "standing-not-fresh"
-        assert len(kept.directory) == 0
+        with pytest.raises(Refused) as refused:
+            kept(family.tns[1], family.parent.sid)
+        assert refused.value.reason is Reason.UNAVAILABLE
     finally:
         kept.stop()
+    # Whoever keeps nothing hears of nothing either, and reads.
+    assert kept.trouble is None
+    assert kept(family.tns[1], family.parent.sid).fresh
 
 
 def test_without_a_database_a_number_that_is_not_kept_is_refused_and_not_guessed(

@@ -409,9 +409,91 @@ def test_a_full_queue_refuses(database: Database, started: Started) -> None:
         assert refused.value.reason is Reason.UNAVAILABLE
         kept = writer.lag.waiting
         assert kept < 10
+        assert writer.trouble is not None
     assert writer.flush() is True
     assert origids(database) == [origid(n) for n in range(kept)]
     assert writer.lag.dropped == 0
+
+
+class Seconds:
+    """A clock that goes on when it is told to."""
+
+    def __init__(self) -> None:
+        self.now = 1000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def test_once_a_row_has_waited_too_long_calls_are_refused_until_it_is_written(
+    database: Database, started: Started, capfd: pytest.CaptureFixture[str]
+) -> None:
+    seconds = Seconds()
+    with away(database):
+        writer = started(wait=5.0, monotonic=seconds)
+        assert writer.trouble is None
+        writer.append(signed(0))
+        until(lambda: writer.lag.last_error is not None)
+        assert writer.trouble is not None
+        seconds.now += 5.0
+        writer.append(signed(1))
+        seconds.now += 0.1
+        assert writer.lag.seconds > 5.0
+        for n in (2, 3):
+            with pytest.raises(Full) as refused:
+                writer.append(signed(n))
+        assert refused.value.reason is Reason.UNAVAILABLE
+        assert writer.trouble == (
+            "The ledger of calls cannot be written, and no call goes unrecorded"
+        )
+    until(lambda: writer.lag.waiting == 0 and writer.trouble is None)
+    writer.append(signed(2))
+    assert writer.flush() is True
+    assert origids(database) == [origid(n) for n in range(3)]
+    assert capfd.readouterr().err.count("calls are refused") == 1
+
+
+def test_a_database_that_hangs_without_a_word_refuses_as_well(
+    database: Database, started: Started, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seconds, asked, on = Seconds(), threading.Event(), threading.Event()
+    writer = started(wait=5.0, monotonic=seconds)
+    add = writer._table.add
+
+    def hangs(*given: Any) -> None:
+        asked.set()
+        assert on.wait(PATIENCE)
+        add(*given)
+
+    monkeypatch.setattr(writer._table, "add", hangs)
+    writer.append(signed(0))
+    assert asked.wait(PATIENCE)
+    seconds.now += 5.1
+    with pytest.raises(Full):
+        writer.append(signed(1))
+    assert (writer.lag.last_error, writer.trouble is None) == (None, False)
+    on.set()
+    until(lambda: writer.trouble is None)
+    writer.append(signed(1))
+    assert writer.flush() is True
+    assert origids(database) == [origid(0), origid(1)]
+
+
+def test_whoever_counts_what_is_missing_is_not_refused_for_waiting(
+    database: Database, started: Started
+) -> None:
+    seconds = Seconds()
+    with away(database):
+        writer = started(bound=3, when_full="drop-visible", wait=5.0, monotonic=seconds)
+        writer.append(signed(0))
+        until(lambda: writer.lag.last_error is not None)
+        seconds.now += 3600
+        for n in range(1, 9):
+            writer.append(signed(n))
+        assert writer.trouble is None
+        assert writer.lag.dropped >= 4
+    assert writer.flush() is True
+    assert ledger_kept.verify(database).faults == ()
 
 
 def test_what_is_dropped_is_counted_in_a_row(database: Database, started: Started) -> None:

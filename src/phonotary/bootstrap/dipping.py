@@ -178,7 +178,7 @@ class Dips:
                 found = known[alike] = named_in(store, number, now)
             return found
 
-        return self._database.read(work)
+        return self._database.glance(work)
 
     # The counts.
 

@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable
 from functools import partial
 
 from phonotary import report
+from phonotary.bootstrap.aside import aside
 from phonotary.bootstrap.lane import Lane
 from phonotary.clock import Clock
 from phonotary.storage import jobs
@@ -48,14 +49,22 @@ class Errands:
         self._under_way: dict[str, asyncio.Task[None]] = {}
         self._customers: dict[str, str] = {}
         """Whose the subjects are that are under way."""
+        self._beginning = asyncio.Lock()
         self.lane = Lane(self.begin)
 
     async def begin(self) -> int:
         """Begin what is due, as far as there is room; how many jobs that was."""
+        async with self._beginning:
+            return await self._begin()
+
+    async def _begin(self) -> int:
         room = _AT_ONCE - len(self._under_way)
         if not room:
             return 0
-        claimed, begun = self._database.write(partial(self._claim, room))
+        # As they are now: on PostgreSQL a thread claims, and errands end meanwhile.
+        busy, shares = tuple(self._under_way), Counter(self._customers.values())
+        claim = partial(self._claim, room, busy, shares)
+        claimed, begun = await aside(self._database, self._database.write, claim)
         self._customers.update(begun)
         by_subject: dict[str, list[Claimed]] = {}
         for each in claimed:
@@ -84,16 +93,17 @@ class Errands:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
 
-    def _claim(self, room: int, store: SqlStore) -> tuple[list[Claimed], dict[str, str]]:
+    def _claim(
+        self, room: int, busy: tuple[str, ...], several: Counter[str], store: SqlStore
+    ) -> tuple[list[Claimed], dict[str, str]]:
         """What is to be begun, and whose it is; no more of one customer than its share."""
-        several = Counter(self._customers.values())
         claimed = jobs.claim(
             store,
             self._clock.now(),
             self._clock.wall(),
             room,
             self._kind,
-            not_of=tuple(self._under_way),
+            not_of=busy,
             not_for=[each for each, count in several.items() if count >= self._of_one],
         )
         whose = jobs.customers(store, [each.job.subject for each in claimed]) if claimed else {}
@@ -112,7 +122,8 @@ class Errands:
             ending = await self._run(each)
             if before is not None:
                 await asyncio.wait([before])
-            self._database.write(partial(self._end, ending, several[place:]))
+            end = partial(self._end, ending, several[place:])
+            await aside(self._database, self._database.write, end)
 
     def _end(self, ending: Ending, left: list[Claimed], store: SqlStore) -> None:
         ending(store)

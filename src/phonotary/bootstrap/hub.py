@@ -181,6 +181,8 @@ class Hub:
             origin=origin,
             account=self.seeded.account if self.seeded else None,
         )
+        if not self.database.is_sqlite:
+            self.gate.glance = self.voice.standings.glance
         self.names = CallerNames(self.settings, self.database, self.clock, self.voice.standings)
         self.voice.name_of = self.names.dips.name_of
         self.voice.dips = self.names.dips
@@ -199,14 +201,21 @@ class Hub:
         self.door = cnam.beside(stir_door, self.dip_door)
         self.database.serve()
 
+    @property
+    def trouble(self) -> str | None:
+        """Why calls should go to another hub, though this one's database can be read."""
+        return self.voice.standings.trouble or self.voice.ledger.trouble
+
     async def start(self) -> None:
         """Open the doors that are not HTTP. Raises Refused when a port is taken."""
         await self.voice.start()
         await self.names.start()
 
     async def stop(self) -> None:
-        await self.names.stop()
+        # First, for it leaves the calls that wait in a file where the database does not answer; the
+        # counts of dips wait for the database.
         await self.voice.stop()
+        await self.names.stop()
 
     async def logo_of(self, bundle_sid: str) -> Logo | None:
         """What is behind the URL of a bundle's logo now; None where it names none."""

@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable
 from contextlib import suppress
 
 from phonotary import report
-from phonotary.storage.faults import Away
+from phonotary.storage.faults import Away, TryAgain
 
 _POLL = 1.0
 
@@ -34,8 +34,8 @@ class Lane:
                     # first.
                     await asyncio.sleep(0)
                     continue
-            except Away:
-                # The database has said so itself, once.
+            except (Away, TryAgain):
+                # The database has said so itself, once, or is busy for a moment.
                 pass
             except Exception:
                 report.to("phonotary.work").exception("a round of work failed")

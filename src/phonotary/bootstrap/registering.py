@@ -15,6 +15,7 @@ from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
 from phonotary import clock, report, sids
+from phonotary.bootstrap.aside import aside
 from phonotary.bootstrap.vouching import Vouching
 from phonotary.clock import Clock, Instant
 from phonotary.cnam import delivery as life
@@ -75,7 +76,10 @@ class Local:
         raise OrderUnknown(self.name)
 
     async def observe(self, number: str) -> str | None:
-        return self._database.read(lambda store: CnamStore(store, False).shown_name(number))
+        def work(store: SqlStore) -> str | None:
+            return CnamStore(store, False).shown_name(number)
+
+        return await aside(self._database, self._database.read, work)
 
 
 @dataclass(frozen=True, slots=True)
@@ -361,12 +365,11 @@ class Registering:
         """One transaction, then what it says once it is committed. SQLite in line, as the hub
         does, and then as much time for calls and dips as it has taken; PostgreSQL, which is waited
         for, in a thread."""
+        begun = clock.monotonic()
+        done = (await aside(self._database, self._database.write, work))()
         if self._database.is_sqlite:
-            begun = clock.monotonic()
-            done = self._database.write(work)()
             await asyncio.sleep(min(clock.monotonic() - begun, _PAUSE))
-            return done
-        return (await asyncio.to_thread(self._database.write, work))()
+        return done
 
 
 def _wanted(registration: Registration | None) -> Wanted | None:

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Callable
 
 from phonotary import report
+from phonotary.bootstrap.aside import aside
 from phonotary.clock import Instant
 from phonotary.storage import cnam_retention
 from phonotary.storage.cnam_retention import Place, Swept
@@ -37,12 +38,9 @@ class Retention:
         def work(store: SqlStore) -> Swept:
             return sweep(store, now - self._keep, place)
 
-        if self._database.is_sqlite:
-            swept = self._database.write(work)
-            # What waits for this loop, a call for one, goes first.
-            await asyncio.sleep(0)
-        else:
-            swept = await asyncio.to_thread(self._database.write, work)
+        swept = await aside(self._database, self._database.write, work)
+        # What waits for this loop, a call for one, goes first.
+        await asyncio.sleep(0)
         self._deleted += swept.deleted
         return self._went_on(swept, now)
 

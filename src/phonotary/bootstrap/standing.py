@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import replace
-from typing import Any, cast
+from typing import Any, TypeVar, cast
 
 from phonotary import clock
 from phonotary.access import accounts
@@ -16,6 +16,7 @@ from phonotary.bootstrap.noting import Noted
 from phonotary.bootstrap.vouched import Ask, Vouched, asked_anew
 from phonotary.clock import Instant
 from phonotary.directory import CAPACITY, EVERYTHING, Directory
+from phonotary.errors import Reason, Refused
 from phonotary.shaken.ports import Standing
 from phonotary.storage.database import Database
 from phonotary.storage.feed import Feed
@@ -25,6 +26,9 @@ from phonotary.trusthub import standing as kyc
 from phonotary.trusthub.records import Bundle, Party
 from phonotary.trusthub.store import Store
 
+T = TypeVar("T")
+
+_CUT_OFF = "Nothing is heard from the database, so nothing new can be known; try again"
 _MOST_ALIKE = 50_000
 _MOST_INPUTS = 8
 # Seconds by which one thread's time may lie before another's.
@@ -98,11 +102,10 @@ class Standings:
     """Implements ``shaken.ports.StandingOf``: from memory, or else by one short read.
 
     Until :meth:`start` nothing is kept, for nobody would say when it is over, and every answer is
-    read anew. From then on :attr:`feed` says what to forget. While the feed is lost, answers are
-    marked as not fresh, which is worth a B at most, also those that could be read anew just now: a
-    node that hears nothing is not in order, and one rule for all its answers can be tested. So a
-    call that is kept in memory waits for no database that may be gone, and what is read in the
-    meantime is not kept.
+    read anew. From then on :attr:`feed` says what to forget. While the feed is lost, what is kept
+    is marked as not fresh, which is worth a B at most, and nothing is read: a database from which
+    nothing is heard may be one that hangs, and whoever asked it for one caller's number would keep
+    all the others waiting.
     """
 
     def __init__(
@@ -123,6 +126,23 @@ class Standings:
         self._directories: list[Directory[Any]] = [self.directory]
         self._vouched = Vouched(lambda: self.directory.epoch)
         self.feed = Feed(database, self._change, self._forget_all, monotonic)
+
+    @property
+    def cut_off(self) -> bool:
+        """Whether nothing is heard any more of what changes."""
+        return self._started and self.feed.lost
+
+    @property
+    def trouble(self) -> str | None:
+        """Why whoever is not in memory is refused, in a sentence for anybody."""
+        return _CUT_OFF if self.cut_off else None
+
+    def glance(self, work: Callable[[SqlStore], T], *, one_moment: bool = False) -> T:
+        """One short read for whoever holds the event loop. Raises Refused (UNAVAILABLE) where the
+        database does not answer, and while nothing is heard from it, without asking."""
+        if self.cut_off:
+            raise Refused(Reason.UNAVAILABLE, _CUT_OFF)
+        return self._database.glance(work, one_moment=one_moment)
 
     def tell(self, directory: Directory[Any]) -> None:
         """Let another directory of the same numbers hear of the same changes, by the same feed."""
@@ -164,8 +184,6 @@ class Standings:
         if found is not None:
             return found
         epoch = self.directory.epoch
-        if not fresh:
-            return replace(self._read(tn, account_sid, now), fresh=False)
         found = self._read(tn, account_sid, now, self._alike(epoch), self._vouched.since(epoch))
         return self.directory.put(tn, account_sid, found, epoch) or found
 
@@ -183,7 +201,7 @@ class Standings:
         known: dict[Alike, Standing] | None = None,
         ask: Ask = asked_anew,
     ) -> Standing:
-        """Refused with UNAVAILABLE when the database does not answer."""
+        """Refused with UNAVAILABLE as :meth:`glance` is."""
 
         def work(store: SqlStore) -> Standing:
             if known is None:
@@ -194,7 +212,7 @@ class Standings:
                 found = known[alike] = standing_in(store, tn, account_sid, now, ask)
             return found
 
-        return self._database.read(work, one_moment=True)
+        return self.glance(work, one_moment=True)
 
 
 def _not_fresh(standing: Standing) -> Standing:

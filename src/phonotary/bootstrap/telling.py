@@ -7,6 +7,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from phonotary import report
+from phonotary.bootstrap.aside import aside
 from phonotary.bootstrap.errands import Ending
 from phonotary.clock import Clock, Instant
 from phonotary.outbound import callbacks
@@ -50,7 +51,9 @@ class Telling:
         import httpx
 
         message = json.loads(claimed.job.body)
-        account = self._database.read(lambda store: store.account(message["account_sid"]))
+        account = await aside(
+            self._database, self._database.read, lambda store: store.account(message["account_sid"])
+        )
         try:
             await callbacks.post(
                 self._client,

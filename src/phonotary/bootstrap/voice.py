@@ -21,7 +21,7 @@ from phonotary.bootstrap.verifying import VerificationService
 from phonotary.bootstrap.witnessing import Telling
 from phonotary.clock import Clock, monotonic
 from phonotary.cnam.dips import Status
-from phonotary.config import Settings, Stir
+from phonotary.config import Settings, Stir, default_data_directory
 from phonotary.config import Trunk as TrunkSettings
 from phonotary.errors import Reason, Refused
 from phonotary.outbound.fetch import Fetcher
@@ -39,6 +39,7 @@ from phonotary.sip.answers import Policy, Then
 from phonotary.sip.redirect import Redirect
 from phonotary.sip.server import Server, serve
 from phonotary.sip.trunks import LOOPBACK, Role, Trunk
+from phonotary.storage import ledger_left
 from phonotary.storage.database import Database
 from phonotary.storage.ledger import LedgerWriter, WhenFull
 
@@ -105,6 +106,8 @@ class Voice:
             database.url,
             bound=stir.ledger_bound,
             when_full=_WHEN_FULL[stir.ledger_full],
+            wait=stir.ledger_wait,
+            beside=ledger_left.beside(database.url, default_data_directory()),
             chain_of=lambda print_: self.chains.get(f"{print_}.pem"),
         )
         self._telling = Telling(self.ledger)
@@ -173,14 +176,16 @@ class Voice:
             ) from error
 
     async def stop(self) -> None:
-        """Nothing more is taken in, and what was promised to the ledger is written."""
+        """Nothing more is taken in, and what was promised to the ledger is written, or left for the
+        next start."""
         if self._sip is not None:
             await self._sip.close()
         await self.verification.close()
-        self.standings.stop()
+        # Before all that waits for a database: a supervisor's patience ends after some seconds.
         left = await asyncio.to_thread(self.ledger.close)
         if left:
-            _log().error("calls could not be written to the ledger", rows=left)
+            _log().error("calls are lost: the ledger could not be written", rows=left)
+        self.standings.stop()
         self._tell_newest()
 
     async def run(self) -> None:
@@ -255,7 +260,7 @@ class Voice:
         return error
 
     def _owner_of(self, account_sid: str) -> str | None:
-        return self._database.read(lambda store: store.owner_of(account_sid))
+        return self.standings.glance(lambda store: store.owner_of(account_sid))
 
     def _dip(self, number: str, account_sid: str) -> tuple[str | None, bool]:
         """A counted dip of the account's. Over its quota, and where the name cannot be known, there

@@ -18,6 +18,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from phonotary import report
 from phonotary.bootstrap import displaying
+from phonotary.bootstrap.aside import aside
 from phonotary.bootstrap.errands import Ending, Errands
 from phonotary.bootstrap.lane import Lane
 from phonotary.bootstrap.logos import Logos
@@ -118,7 +119,7 @@ class Worker:
         async with self._telling:
             try:
                 await self._all_due()
-                while (step := self._next_step(until)) is not None:
+                while (step := await self._next_step(until)) is not None:
                     self._clock.advance(step)
                     await self._all_due()
             finally:
@@ -127,16 +128,19 @@ class Worker:
     async def _all_due(self) -> None:
         """Until nothing is due, and nothing that was is under way in any lane."""
         while True:
-            decided = self.vet_due() + await self._looks.all_due()
+            decided = await self._vet_aside() + await self._looks.all_due()
             named = await self._name()
             if not (decided + await self._callbacks.all_due() or named):
                 return
 
     async def _vet(self) -> int:
-        found = self.vet_due()
+        found = await self._vet_aside()
         if found:
             self._ring()
         return found
+
+    async def _vet_aside(self) -> int:
+        return await aside(self._database, self.vet_due)
 
     async def _name(self) -> bool:
         """Some of what is to be done about names; whether there was anything."""
@@ -145,10 +149,10 @@ class Worker:
             swept = await self.retention.work_once() if self.retention else False
             return sent or swept
 
-    def _next_step(self, until: int) -> int | None:
+    async def _next_step(self, until: int) -> int | None:
         """Seconds to the next due job on the way; None when there is no other."""
         now = self._clock.now()
-        due = self._database.read(partial(self._first_due, now))
+        due = await aside(self._database, self._database.read, partial(self._first_due, now))
         left = until - self._clock.advanced
         return due - now if due is not None and due - now <= left else None
 
@@ -183,7 +187,7 @@ class Worker:
 
     async def look_at(self, bundle_sid: str) -> Logo | None:
         """What is behind the URL of a bundle's logo; None where it names none."""
-        url = self._database.read(partial(_logo_url, bundle_sid))
+        url = await aside(self._database, self._database.read, partial(_logo_url, bundle_sid))
         if url is None:
             return None
         logo = await self.logos.look(url)

@@ -124,6 +124,8 @@ class Stir:
     """That a call waits for such a signature before it is answered 503."""
     ledger_full: str = "refuse"
     """``refuse`` more calls then, or ``count`` those that were not written down."""
+    ledger_wait: int = 5
+    """Seconds that a call may wait to be written down before more are refused."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -69,6 +69,13 @@ def _days(text: str) -> int:
     return number
 
 
+def _whole_seconds(text: str) -> int:
+    number = _whole(text)
+    if number < 1:
+        raise ValueError(f"{text} is no number of seconds from 1 on")
+    return number
+
+
 def _yes(text: str) -> bool:
     if text.lower() not in ("true", "false"):
         raise ValueError(f"{text} is neither true nor false")
@@ -127,6 +134,7 @@ _STIR: dict[str, Callable[[str], Any]] = {
     "STIR_HSM_SECONDS": _seconds,
     "STIR_LEDGER_BOUND": _whole,
     "STIR_LEDGER_FULL": _one_of("refuse", "count"),
+    "STIR_LEDGER_WAIT": _whole_seconds,
 }
 _CNAM: dict[str, Callable[[str], Any]] = {
     "CNAM_DNS_PORT": _port,

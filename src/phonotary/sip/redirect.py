@@ -14,7 +14,8 @@ from typing import Any
 
 from phonotary.abreast import Steps, alone
 from phonotary.clock import Instant
-from phonotary.shaken.signing import CallToSign, KeyAway, SignedCall
+from phonotary.errors import Refused
+from phonotary.shaken.signing import CallToSign, SignedCall
 from phonotary.shaken.verdicts import Verdict
 from phonotary.shaken.verification import CallToVerify
 from phonotary.sip import addresses, broken, calling_name, messages
@@ -258,8 +259,9 @@ class Redirect:
 
     def _not_signed(self, fault: Exception) -> Answer:
         answer = failed(fault, self._policy)
-        # Of a key that does not sign, whoever holds it has told already, and not for each call.
-        if answer[0] == 503 and not isinstance(fault, KeyAway):
+        # Of what is away or full, a key, the database, the ledger, whoever holds it has told
+        # already, and not for each call.
+        if answer[0] == 503 and not isinstance(fault, Refused):
             _log.error("signing failed", exc_info=fault)
         return answer
 

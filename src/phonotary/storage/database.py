@@ -11,6 +11,8 @@ import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass
+from functools import partial
+from math import inf
 from typing import Any, TypeVar
 
 import msgspec
@@ -22,6 +24,7 @@ from phonotary import report
 from phonotary.clock import Clock, Instant
 from phonotary.storage import direct, faults
 from phonotary.storage.feed import tell
+from phonotary.storage.glances import MOMENT, Glances
 from phonotary.storage.kept import Kept
 from phonotary.storage.store import SqlStore
 
@@ -42,6 +45,15 @@ _POSTGRESQL = {
     "tcp_user_timeout": _POSTGRESQL_PATIENCE * 1000,
     "options": f"-c lock_timeout={_POSTGRESQL_PATIENCE * 1000}",
 }
+# Of a statement, while serving: more than any of ours takes, for what is given up may be kept.
+_POSTGRESQL_HANGS = 15.0
+_GLANCE = {
+    **_POSTGRESQL,
+    "connect_timeout": 2,
+    "options": f"-c statement_timeout={MOMENT * 1000:.0f}",
+}
+# Whoever glances is one thread, the event loop's; the others are for those that are stuck.
+_GLANCES = 4
 _ONE_MOMENT = "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY"
 _TRIES = 4
 # Milliseconds to wait for another process's lock on the SQLite file.
@@ -105,6 +117,22 @@ class Database:
             )
             self._reader = self._writer
             self._to_write = self._to_read = self._writer.begin
+            # Connections of its own: all the others may be waiting for a server that hangs.
+            self._glancer = create_engine(
+                url,
+                pool_size=_GLANCES,
+                max_overflow=0,
+                pool_pre_ping=True,
+                pool_timeout=MOMENT,
+                connect_args=_GLANCE,
+                **options,
+            )
+            self._glances = Glances(_GLANCES, self._unanswered)
+            # psycopg is loaded where there is a PostgreSQL.
+            from phonotary.storage.patient import bounded
+
+            bounded(self._writer, lambda: _POSTGRESQL_HANGS if self._serving else inf)
+            bounded(self._glancer, lambda: MOMENT)
 
     def _sqlite_engine(self, url: str, begin: str, options: dict[str, Any]) -> Engine:
         engine = create_engine(
@@ -138,11 +166,16 @@ class Database:
     def engine(self) -> Engine:
         return self._writer
 
-    @contextmanager
-    def reading(self) -> Iterator[SqlStore]:
+    def reading(self) -> AbstractContextManager[SqlStore]:
         """One transaction. Raises Refused: UNAVAILABLE where the database is away."""
+        return self._reading(self._to_read)
+
+    @contextmanager
+    def _reading(
+        self, begin: Callable[[], AbstractContextManager[Connection]]
+    ) -> Iterator[SqlStore]:
         try:
-            with self._to_read() as connection:
+            with begin() as connection:
                 yield SqlStore(connection, writing=False, now=self.now)
         except SQLAlchemyError as error:
             self._refuse(error)
@@ -180,16 +213,38 @@ class Database:
         if refused is error:
             return
         if isinstance(refused, faults.Away):
-            if self._serving and not self._away:
-                because = str(getattr(error, "orig", error)).strip().partition("\n")[0]
-                report.to("phonotary.storage").warning("the database is away", because=because)
-            self._away = True
+            self._tell_away(str(getattr(error, "orig", error)).strip().partition("\n")[0])
         raise refused from error
+
+    def _unanswered(self) -> None:
+        self._tell_away(f"no answer within {MOMENT} s")
+
+    def _tell_away(self, because: str) -> None:
+        if self._serving and not self._away:
+            report.to("phonotary.storage").warning("the database is away", because=because)
+        self._away = True
 
     def read(self, work: Callable[[SqlStore], T], *, one_moment: bool = False) -> T:
         """``one_moment``: every statement of the work sees the same state, which SQLite's readers
         do anyway and PostgreSQL's only when they are told to."""
-        with self.reading() as store:
+        return self._read(self.reading, work, one_moment)
+
+    def glance(self, work: Callable[[SqlStore], T], *, one_moment: bool = False) -> T:
+        """:meth:`read` for whoever holds the event loop: UNAVAILABLE where PostgreSQL has not
+        answered after :data:`~phonotary.storage.glances.MOMENT`. SQLite, whose readers wait for
+        nobody, is asked in line: a thread costs as much as the query."""
+        if self.is_sqlite:
+            return self.read(work, one_moment=one_moment)
+        begin = partial(self._reading, self._glancer.begin)
+        return self._glances(partial(self._read, begin, work, one_moment))
+
+    def _read(
+        self,
+        reading: Callable[[], AbstractContextManager[SqlStore]],
+        work: Callable[[SqlStore], T],
+        one_moment: bool,
+    ) -> T:
+        with reading() as store:
             if one_moment and not self.is_sqlite:
                 store.connection.exec_driver_sql(_ONE_MOMENT)
             return work(store)
@@ -232,6 +287,9 @@ class Database:
             kept.close()
         self._writer.dispose()
         self._reader.dispose()
+        if not self.is_sqlite:
+            self._glances.close()
+            self._glancer.dispose()
 
 
 def _keep_private(file: str | None) -> None:

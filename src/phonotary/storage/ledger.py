@@ -1,11 +1,13 @@
 """The ledger's writer: calls are put in a queue, and one thread hashes and inserts them.
 
 **What may be lost.** A call is answered before its row is on disk: the ledger is behind by the
-batch interval, 200 ms, and as long as the database takes. Whoever ends with :meth:`close` loses
-nothing; a process that is killed, or a machine that loses power, loses the rows that waited.
-What was written is written as everything else here is (WAL with ``synchronous=FULL``), and its
-chain still checks. Nothing is dropped because the database is slow or away: rows wait, and when
-too many wait, :meth:`LedgerWriter.append` refuses, or counts what it drops in a row of its own.
+batch interval, 200 ms, and as long as the database takes. A process that is killed, or a machine
+that loses power, loses the rows that waited, which is no more than ``wait`` seconds of calls: when
+one has waited longer, or too many wait, :meth:`LedgerWriter.append` refuses. Under ``drop-visible``
+it takes as many as there is room for, and counts what it drops in a row of its own. Whoever ends
+with :meth:`close` loses nothing: what the database does not take goes into a file
+(:mod:`phonotary.storage.ledger_left`). What was written is written as everything else here is (WAL
+with ``synchronous=FULL``), and its chain still checks.
 """
 
 from __future__ import annotations
@@ -15,13 +17,20 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import islice
+from math import inf
+from pathlib import Path
 from time import sleep
-from typing import Literal
+from typing import Literal, NamedTuple
+
+from msgspec.structs import replace
 
 from phonotary import clock, report, sids
 from phonotary.clock import Instant
-from phonotary.shaken.ledger import Batch, Chain, Dropped, Entry, Frame, Full, Link
+from phonotary.shaken.ledger import Batch, Chain, Dropped, Entry, Frame, Full, Link, Witnessed
+from phonotary.storage import ledger_left
+from phonotary.storage.ledger_age import Oldest
 from phonotary.storage.ledger_histories import SETTLE, Witnessing
+from phonotary.storage.ledger_left import Leftovers, Piece
 from phonotary.storage.ledger_table import Calls, Certificate, opened, x5u_of
 
 INTERVAL = 0.2
@@ -29,6 +38,8 @@ INTERVAL = 0.2
 hundred rows, so a shorter one is paid for by the calls that are signed meanwhile."""
 LOOK = 60.0
 """Seconds of a writer's activity between two looks at the other chains."""
+WAIT = 5.0
+"""Seconds that a row may wait before more calls are refused."""
 MOST_WAITING = 256 << 20
 """Bytes of calls that may wait, by :func:`weight`, however few they are."""
 BATCH = 1_000
@@ -39,6 +50,7 @@ _STRETCH = 100
 _BACK_OFF, _LONGEST_BACK_OFF = 0.05, 2.0
 # Milliseconds to wait for another writer of the SQLite file; nobody waits for this thread.
 _PATIENCE = 5_000
+_CANNOT = "The ledger of calls cannot be written, and no call goes unrecorded"
 
 WhenFull = Literal["refuse", "drop-visible"]
 
@@ -57,6 +69,15 @@ class Lag:
     """Calls that were not recorded because too many waited, since the start."""
 
 
+class _Heard(NamedTuple):
+    """What the chain is to say besides calls, read from the database before any row is made."""
+
+    others: list[Link] | None
+    """How far the other chains are; None between two looks."""
+    histories: list[Witnessed]
+    """What is new in the histories that calls rest on."""
+
+
 def weight(entry: Entry) -> int:
     """About how many bytes a call takes while it waits. What a door lets grow is counted."""
     return 1_024 + len(entry.identity) + 64 * len(entry.dest)
@@ -65,10 +86,12 @@ def weight(entry: Entry) -> int:
 class LedgerWriter:
     """Records calls in a chain of its own. Any thread may append; one thread writes.
 
-    ``bound`` is how many rows may wait, and ``most_waiting`` how many bytes of them. ``chain_of``
-    gives the PEM chain of a certificate by its fingerprint, or None; it is asked once for each
-    certificate, from the writer's thread. ``look``: seconds between looks at other chains and at
-    the histories that calls rest on; ``settle``: how long PostgreSQL's have to settle.
+    ``bound`` is how many rows may wait, ``most_waiting`` how many bytes of them, and ``wait`` for
+    how many seconds, unless they are dropped when there are too many. ``chain_of`` gives the PEM
+    chain of a certificate by its fingerprint, or None; it is asked once for each certificate, from
+    the writer's thread. ``look``: seconds between looks at other chains and at the histories that
+    calls rest on; ``settle``: how long PostgreSQL's have to settle. ``beside`` is what the names of
+    files begin with into which calls go that could not be written; None: there are none.
     """
 
     def __init__(
@@ -82,6 +105,9 @@ class LedgerWriter:
         look: float = LOOK,
         most_waiting: int = MOST_WAITING,
         settle: float = SETTLE,
+        wait: float = WAIT,
+        beside: Path | None = None,
+        monotonic: Callable[[], float] = clock.monotonic,
     ) -> None:
         self._table: Calls = opened(database_url, patience)
         ordered = database_url.startswith("sqlite")
@@ -92,12 +118,16 @@ class LedgerWriter:
         self._chain = Chain(sids.mint("LG"))
         self._queue: deque[Entry | threading.Event] = deque()
         self._in_hand = 0
-        """Rows between the queue and the batches, while the database is asked what to say first."""
+        """Rows between the queue and the batches."""
         self._batches: list[Batch] = []
         self._flushed: list[threading.Event] = []
         self._frames_written = 0
         self._look, self._looked = look, 0.0
         self._most_waiting = most_waiting
+        self._longest = wait if self._refuses else inf
+        self._beside = beside
+        self._monotonic = monotonic
+        self._left = Leftovers(self._table, beside)
         # Held for a few instructions, never while anything is waited for.
         self._counting = threading.Lock()
         self._waiting = 0
@@ -105,24 +135,38 @@ class LedgerWriter:
         self._dropped = self._dropped_ever = 0
         self._awake = False
         self._work, self._hurry, self._closing, self._never = (threading.Event() for _ in range(4))
-        self._since: int | None = None
+        self._oldest = Oldest()
+        # Held by whoever makes rows of what waits, never while anything is waited for.
+        self._packing = threading.Lock()
+        self._relieved = False
+        """Whether what waits has gone into a file: the thread writes nothing more."""
+        self._told_late = False
         self._error: str | None = None
         self.written: Link | None = None
         """The newest row that is on disk; None before the first."""
         self._thread = threading.Thread(target=self._run, name="ledger", daemon=True)
 
     def start(self) -> LedgerWriter:
+        """Write from now on; first of all what earlier writers have left."""
+        self._left.look()
+        if self._left.waiting:
+            self._work.set()
         self._thread.start()
         return self
 
     def append(self, entry: Entry) -> None:
-        """Record one call: a sum and a deque's append, and nothing else.
+        """Record one call: a sum, a look at the clock, a deque's append, and nothing else.
 
-        Raises Full (UNAVAILABLE) when ``bound`` rows or ``most_waiting`` bytes wait, and after
-        :meth:`close`: the call must then not be answered. Under ``drop-visible`` it returns while
-        the writer runs, and a row will say how many calls are missing.
+        Raises Full (UNAVAILABLE) when ``bound`` rows or ``most_waiting`` bytes wait, when one has
+        waited for ``wait`` seconds, and after :meth:`close`: the call must then not be answered.
+        Under ``drop-visible`` it returns while the writer runs, and a row will say how many calls
+        are missing.
         """
         more = weight(entry)
+        if self._monotonic() - self._oldest.since > self._longest:
+            # A writer that hangs cannot say so itself.
+            self._tell_late()
+            raise Full
         with self._counting:
             waiting = self._waiting + more
             if len(self._queue) >= self._bound or waiting > self._most_waiting:
@@ -140,11 +184,17 @@ class LedgerWriter:
         self._dropped += 1
         self._dropped_ever += 1
 
+    def _tell_late(self) -> None:
+        """Once for each time that this is so."""
+        if not self._told_late:
+            self._told_late = True
+            seconds = round(self.lag.seconds)
+            report.to("ledger").error("calls are refused: those before wait", seconds=seconds)
+
     def _wake(self) -> None:
         """Once for each batch; ``_run`` looks at the queue after it has unset this."""
         self._awake = True
-        if self._since is None:
-            self._since = clock.milliseconds()
+        self._oldest.came(self._monotonic())
         self._work.set()
 
     @property
@@ -153,11 +203,18 @@ class LedgerWriter:
 
     @property
     def lag(self) -> Lag:
+        since = min(self._oldest.since, now := self._monotonic())
         # Counted so that a row on its way from one place to the next is counted twice, not missed.
         waiting = len(self._queue) + self._in_hand + sum(each.rows for each in self._batches)
-        since = self._since
-        seconds = (clock.milliseconds() - since) / 1000 if since is not None and waiting else 0.0
-        return Lag(waiting, seconds, self._error, self._dropped_ever)
+        return Lag(waiting, now - since if waiting else 0.0, self._error, self._dropped_ever)
+
+    @property
+    def trouble(self) -> str | None:
+        """Why calls are refused, or will be if this goes on, in a sentence for anybody. None while
+        rows are written, and under ``drop-visible``, where none is refused for this."""
+        late = self._monotonic() - self._oldest.since > self._longest
+        full = len(self._queue) >= self._bound
+        return _CANNOT if self._refuses and (late or full or self._error is not None) else None
 
     def flush(self, timeout: float | None = 10.0) -> bool:
         """Wait until all that was appended before is on disk; whether it is. ``timeout`` is in
@@ -170,9 +227,10 @@ class LedgerWriter:
         self._wake()
         return written.wait(timeout)
 
-    def close(self, timeout: float = 10.0) -> int:
-        """Write what is left and end; how many rows could not be written within ``timeout``.
-        Whoever appends from now on is refused."""
+    def close(self, timeout: float = 3.0) -> int:
+        """Write what is left and end; what could not be written within ``timeout`` seconds goes
+        into a file, for the next start. How many rows are in neither. Whoever appends from now on
+        is refused."""
         with self._counting:
             self._bound = 0
             self._closing.set()
@@ -180,7 +238,35 @@ class LedgerWriter:
         self._wake()
         if self._thread.is_alive():
             self._thread.join(timeout)
+        if self._beside is not None and self.lag.waiting:
+            self._leave(self._beside)
         return self.lag.waiting
+
+    def _leave(self, beside: Path) -> None:
+        """The writer's thread may be writing some of these rows right now. They are in the file as
+        well then, and whoever reads it sees that by their positions."""
+        with self._packing:
+            self._relieved = True
+            pieces = [self._batches]
+            while self._queue:
+                pieces.append(self._take(_Heard([], [])))
+            frames = self._new_frames()
+            self._batches = batches = [batch for piece in pieces for batch in piece]
+            self._in_hand = 0
+        if not batches:
+            return
+        certificates = self._certificates(frames, batches[0].first_at)
+        first, *more = (Piece(piece) for piece in pieces if piece)
+        first = Piece(first.batches, certificates)
+        try:
+            file = ledger_left.leave(beside, self._chain.name, [first, *more])
+        except OSError as error:
+            report.to("ledger").error("the calls that wait cannot be left", error=str(error))
+            self._relieved = False
+            self._work.set()
+            return
+        self._batches, rows = [], sum(batch.rows for batch in batches)
+        report.to("ledger").warning("calls wait for the next start", rows=rows, file=str(file))
 
     # The writer's thread
 
@@ -192,14 +278,23 @@ class LedgerWriter:
             self._hurry.clear()
             self._awake = False
             self._drain()
+        self._left.close()
         self._table.close()
+
+    @property
+    def _has_work(self) -> bool:
+        own = bool(self._batches or self._queue)
+        return (own and not self._relieved) or (self._left.waiting and not self._closing.is_set())
 
     def _drain(self) -> None:
         """Write until nothing waits, however long the database takes."""
         delay = _BACK_OFF
-        while self._batches or self._queue:
-            taken_at = clock.milliseconds()
+        while self._has_work:
+            self._oldest.mark(self._monotonic(), len(self._queue))
             try:
+                if not self._closing.is_set():
+                    # Own rows in between: no call waits for all that somebody has left.
+                    self._left.write()
                 self._write()
             except Exception as error:
                 # Whatever it was, the rows stay in the batch, and the error is seen in the lag.
@@ -208,9 +303,10 @@ class LedgerWriter:
                 delay = min(2 * delay, _LONGEST_BACK_OFF)
                 continue
             delay = _BACK_OFF
-            self._since = taken_at if self._queue else None
+            self._oldest.wrote(len(self._queue))
+            self._told_late = False
             hurried = self._hurry.is_set() or self._closing.is_set()
-            if len(self._queue) < BATCH and not hurried:
+            if len(self._queue) < BATCH and not hurried and not self._left.waiting:
                 # The few that came meanwhile are worth no transaction of their own yet.
                 if self._queue:
                     self._work.set()
@@ -219,47 +315,60 @@ class LedgerWriter:
 
     def _write(self) -> None:
         """One transaction."""
-        batches = self._batches
+        before = self._batches
         if self._error is not None:
             # A connection that broke may have broken after the commit.
             kept = self._table.position(self._chain.name)
-            self._batches = [each for each in self._batches if each.position > kept]
-        if not self._batches:
-            self._take()
-            batches = self._batches or batches
-        frames = list(islice(self._chain.frames.items(), self._frames_written, None))
-        if self._batches:
-            certificates = [self._certificate(*each) for each in frames]
-            self._table.add(self._batches, certificates, self._witnessing.marker)
-            self._frames_written += len(frames)
+            with self._packing:
+                self._batches = [each for each in self._batches if each.position > kept]
+        heard = None if self._batches else self._hear()
+        with self._packing:
+            if self._relieved:
+                return
+            if heard is not None:
+                self._batches = self._take(heard)
+                self._in_hand = 0
+            batches, frames = self._batches, self._new_frames()
         if batches:
-            last = batches[-1]
-            end = last.position + last.rows - 1
-            self.written = (last.chain, end, last.hashes[-32:].hex())
-        self._batches, self._error = [], None
+            certificates = self._certificates(frames, batches[0].first_at)
+            self._table.add(batches, certificates, self._witnessing.marker)
+        with self._packing:
+            # Whoever ends the writer may have packed more meanwhile, behind these.
+            self._batches, self._error = self._batches[len(batches) :], None
+            self._frames_written += len(frames)
+        if batches or before:
+            last = (batches or before)[-1]
+            self.written = (last.chain, last.position + last.rows - 1, last.hashes[-32:].hex())
         for each in self._flushed:
             each.set()
         self._flushed = []
 
-    def _take(self) -> None:
-        """Up to BATCH rows from the queue."""
-        self._in_hand = min(BATCH, len(self._queue))
-        try:
-            self._fill([self._queue.popleft() for _ in range(self._in_hand)])
-        finally:
-            self._in_hand = 0
+    def _hear(self) -> _Heard:
+        """For the row that starts this chain, and once a minute: how far the other chains are, and
+        what is new in the histories."""
+        self._witnessing.marker = None
+        due = not self._chain.position or self._monotonic() - self._looked >= self._look
+        histories = self._witnessing.rows(0) if due or self._witnessing.more else []
+        if not due:
+            return _Heard(None, histories)
+        # A process that was here longer than this one may have left something meanwhile.
+        self._left.look()
+        return _Heard(self._table.others(self._chain.name), histories)
 
-    def _fill(self, taken: list[Entry | threading.Event]) -> None:
-        """Batches of what was taken; a chain's first rows bring the row that starts it."""
+    def _take(self, heard: _Heard) -> list[Batch]:
+        """Up to BATCH rows from the queue; the chain's first brings the row that starts it, and
+        ``heard`` rows of its own."""
+        size = min(BATCH, len(self._queue))
+        self._in_hand += size
+        taken = [self._queue.popleft() for _ in range(size)]
+        self._oldest.took(len(taken))
         entries = [each for each in taken if isinstance(each, Entry)]
         self._flushed += [each for each in taken if isinstance(each, threading.Event)]
         if not entries:
-            return
-        try:
-            self._see(entries[0].at)
-        except Exception:
-            self._queue.extendleft(reversed(entries))
-            raise
+            # What was heard is heard again.
+            self._witnessing.marker = None
+            return []
+        self._say(entries[0].at, heard)
         with self._counting:
             self._waiting -= sum(map(weight, entries))
         for at in range(0, len(entries), _STRETCH):
@@ -271,25 +380,19 @@ class LedgerWriter:
             missing, self._dropped = self._dropped, 0
         if missing:
             self._chain.control(Dropped(entries[-1].at, missing))
-        self._batches = self._chain.packed()
+        return self._chain.packed()
 
-    def _see(self, at: Instant) -> None:
-        """The row that starts the chain, or, once a minute, one that names the others' newest, and
-        rows that witness what is new in the histories."""
-        since = clock.monotonic()
-        first, due = self._chain.position == 0, since - self._looked >= self._look
-        self._witnessing.marker = None
-        if not (first or due or self._witnessing.more):
-            return
-        rows = self._witnessing.rows(at)
-        if first:
-            self._chain.start(at, self._table.others(self._chain.name))
-        elif due:
-            self._chain.look(at, self._table.others(self._chain.name))
-        for row in rows:
-            self._chain.control(row)
-        if first or due:
-            self._looked = since
+    def _say(self, at: Instant, heard: _Heard) -> None:
+        """The row that starts the chain or names the others, and rows that witness what is new in
+        the histories."""
+        if self._chain.position == 0:
+            self._chain.start(at, heard.others or [])
+        elif heard.others is not None:
+            self._chain.look(at, heard.others)
+        for row in heard.histories:
+            self._chain.control(replace(row, at=at))
+        if heard.others is not None:
+            self._looked = self._monotonic()
 
     def _missed(self) -> None:
         """Entries that were none are counted as dropped."""
@@ -301,11 +404,18 @@ class LedgerWriter:
             self._dropped_ever += len(why)
         why.clear()
 
-    def _certificate(self, frame: Frame, digest: str) -> Certificate:
-        pem = self._chain_of(frame.fingerprint)
-        return Certificate(
-            digest, *frame, x5u_of(frame), pem.decode() if pem else None, self._batches[0].first_at
-        )
+    def _new_frames(self) -> list[tuple[Frame, str]]:
+        return list(islice(self._chain.frames.items(), self._frames_written, None))
+
+    def _certificates(
+        self, frames: list[tuple[Frame, str]], first_seen: Instant
+    ) -> list[Certificate]:
+        found = []
+        for frame, digest in frames:
+            pem = self._chain_of(frame.fingerprint)
+            chain_pem = pem.decode() if pem else None
+            found.append(Certificate(digest, *frame, x5u_of(frame), chain_pem, first_seen))
+        return found
 
     def _failed(self, error: Exception) -> None:
         self._table.close()

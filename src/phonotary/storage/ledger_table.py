@@ -217,6 +217,11 @@ class _Postgres:
             poolclass=NullPool,
             connect_args={"connect_timeout": seconds, "tcp_user_timeout": patience},
         )
+        # Here, for SQLite's programs load no driver of PostgreSQL's.
+        from phonotary.storage.patient import bounded
+
+        # A server that hangs does not keep its own statement_timeout.
+        bounded(self._engine, lambda: 2 * seconds)
         self._patience = patience
         self._taken: Any = None
 

@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Any
 
 from phonotary import clock, sids
 from phonotary.access import accounts
-from phonotary.access.accounts import Account
+from phonotary.access.accounts import Account, Key
 from phonotary.errors import Reason, Refused
 from phonotary.storage.database import Database
+from phonotary.storage.store import SqlStore
 
 if TYPE_CHECKING:
     from joserfc.jwk import OctKey
@@ -43,7 +44,9 @@ class Gate:
         token_secret: str,
         monotonic: Callable[[], float] = clock.monotonic,
     ) -> None:
-        self._database = database
+        self.glance: Callable[[Callable[[SqlStore], Any]], Any] = database.glance
+        """By which the store is asked. The hub may give one that does not ask a database from which
+        nothing is heard."""
         self._wall = wall
         self._monotonic = monotonic
         self._token_secret = token_secret
@@ -93,8 +96,8 @@ class Gate:
         if not sids.is_sid(user):
             # The store is not asked about what cannot be in it.
             raise Refused(Reason.NOT_AUTHENTICATED, "Authenticate")
-        with self._database.reading() as store:
-            return accounts.by_password(store, user, password)
+        known: Account = self.glance(lambda store: accounts.by_password(store, user, password))
+        return known
 
     def _bearer(self, token: str, now: int) -> Account:
         from joserfc import jwt
@@ -107,25 +110,28 @@ class Gate:
             raise refused from error
         if not isinstance(claims.get("exp"), int) or claims["exp"] <= now:
             raise refused
-        with self._database.reading() as store:
+
+        def of_key(store: SqlStore) -> Account | None:
             key = store.key(str(claims.get("sub")))
             account = store.account(key.account_sid) if key else None
-            if account is None:
-                raise refused
-            return accounts.active(store, account)
+            return accounts.active(store, account) if account else None
+
+        account: Account | None = self.glance(of_key)
+        if account is None:
+            raise refused
+        return account
 
     def token(self, client_id: str, client_secret: str) -> dict[str, Any]:
         """OAuth 2.0 client credentials: an access token that clients can read ``exp`` from."""
         from joserfc import jwt
 
-        with self._database.reading() as store:
-            key = store.key(client_id) if sids.is_sid(client_id, "OQ") else None
-            good = (
-                key is not None
-                and key.kind == "oauth"
-                and accounts.same(key.secret_digest, accounts.digest(client_secret))
-            )
-        if key is None or not good:
+        asked = sids.is_sid(client_id, "OQ")
+        key: Key | None = self.glance(lambda store: store.key(client_id)) if asked else None
+        if (
+            key is None
+            or key.kind != "oauth"
+            or not accounts.same(key.secret_digest, accounts.digest(client_secret))
+        ):
             raise Refused(Reason.NOT_AUTHENTICATED, "Authenticate")
         claims = {
             "iss": "phonotary",

@@ -69,6 +69,9 @@ async def _healthy(request: Request) -> Response:
 
 def _ready(hub: Any) -> Any:
     async def ready(request: Request) -> Response:
+        # First, for a database that hangs is not asked.
+        if hub.trouble is not None:
+            return PlainTextResponse(f"{hub.trouble}\n", 503)
         try:
             await hub.read(lambda store: store.setting("first_account"))
         except Refused as refused:
