@@ -18,7 +18,7 @@ from sqlalchemy.exc import OperationalError
 from phonotary.bootstrap.standing import Standings
 from phonotary.errors import Reason, Refused
 from phonotary.storage import database as databases
-from phonotary.storage import ledger_kept
+from phonotary.storage import ledger_audit
 from phonotary.storage.database import Database
 from phonotary.storage.faults import Away
 from phonotary.storage.glances import MOMENT, PAUSE, Glances
@@ -238,7 +238,7 @@ def test_the_ledger_goes_on_when_one_process_of_the_server_hangs(
         writer.append(signed(1))
         assert writer.flush()
     writer.close()
-    assert ledger_kept.verify(fresh).rows == 3
+    assert ledger_audit.verify(fresh).rows == 3
 
 
 def test_an_answer_that_comes_too_late_is_nobody_elses(postgres_server: str) -> None:

@@ -493,7 +493,7 @@ def test_whoever_counts_what_is_missing_is_not_refused_for_waiting(
         assert writer.trouble is None
         assert writer.lag.dropped >= 4
     assert writer.flush() is True
-    assert ledger_kept.verify(database).faults == ()
+    assert ledger_audit.verify(database).faults == ()
 
 
 def test_what_is_dropped_is_counted_in_a_row(database: Database, started: Started) -> None:

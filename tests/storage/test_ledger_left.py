@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from phonotary.shaken.ledger import Call, Dropped, Full, Started, read
-from phonotary.storage import ledger_kept, ledger_left
+from phonotary.storage import ledger_audit, ledger_kept, ledger_left
 from phonotary.storage.database import Database
 from phonotary.storage.ledger import BATCH, LedgerWriter
 from phonotary.storage.ledger_left import Leftovers
@@ -54,7 +54,7 @@ def started(database: Database, beside: Path) -> Iterator[LedgerWriter]:
 
 def all_there_once(database: Database, count: int = CALLS) -> None:
     assert origids(database) == [origid(n) for n in range(count)]
-    assert ledger_kept.verify(database).faults == ()
+    assert ledger_audit.verify(database).faults == ()
 
 
 def test_the_next_start_writes_what_was_left_before_its_own_and_the_file_is_gone(
@@ -70,7 +70,7 @@ def test_the_next_start_writes_what_was_left_before_its_own_and_the_file_is_gone
         assert writer.flush()
         until(lambda: files(beside) == [])
     assert sorted(map(str, origids(database))) == [origid(n) for n in range(CALLS + 1)]
-    assert ledger_kept.verify(database).faults == ()
+    assert ledger_audit.verify(database).faults == ()
     began = read(next(row.body for row in rows(database) if row.chain == writer.chain))
     assert isinstance(began, Started) and began.after[0][0] == ended.chain
     with database.reading() as store:
@@ -217,7 +217,7 @@ def test_what_was_dropped_before_the_end_is_told_by_the_next_start(
     bodies = [read(row.body) for row in rows(database)]
     missing = sum(each.count for each in bodies if isinstance(each, Dropped))
     assert missing >= 40 and len(origids(database)) + missing == 50
-    assert ledger_kept.verify(database).faults == ()
+    assert ledger_audit.verify(database).faults == ()
 
 
 def test_nothing_is_left_where_all_is_written(database: Database, beside: Path) -> None:
