@@ -26,9 +26,10 @@ from phonotary.errors import Refused
 from phonotary.storage.database import Database
 from phonotary.testing import Account, Sandbox, start
 from tests.compat.office import Office, sid_of
-from tests.journeys.test_stir_service import Service, free_port
+from tests.journeys.test_stir_service import Service
 from tests.simulators import dig
 from tests.simulators import hub as hubs
+from tests.simulators.sipp import free_port
 
 NAME = "HARBOR BOOKS"
 UNKNOWN = "+14155550142"

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import os
 import signal
-import socket
 import subprocess
 import sys
 import threading
@@ -28,17 +27,11 @@ from phonotary.shaken import jose
 from tests.journeys import sandbox
 from tests.journeys.callers import Caller, environ, here, phonotary
 from tests.journeys.sandbox import Sandbox
+from tests.simulators.sipp import free_port
 
 ORIG, DEST = "+14155550100", "+12025550147"
 PASSED, FAILED = "TN-Validation-Passed", "TN-Validation-Failed"
 SOON = 3.0
-
-
-def free_port() -> int:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port: int = free.getsockname()[1]
-        return port
 
 
 class Service:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import shutil
 import socket
 import subprocess
@@ -29,15 +30,16 @@ class Done:
 
 
 def free_port() -> int:
-    """A port of loopback that is free for UDP and TCP."""
+    """A port of loopback that is free for UDP and TCP, and none that the system gives to whoever
+    connects or asks for any: it would be taken before it is used, now and then."""
     for _ in range(50):
+        port = random.SystemRandom().randrange(20_000, 32_000)
         with (
             socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as udp,
             socket.socket(socket.AF_INET, socket.SOCK_STREAM) as tcp,
         ):
-            udp.bind(("127.0.0.1", 0))
-            port: int = udp.getsockname()[1]
             try:
+                udp.bind(("127.0.0.1", port))
                 tcp.bind(("127.0.0.1", port))
             except OSError:
                 continue
