@@ -419,6 +419,19 @@ def test_a_call_diverted_twice_continues_the_last_diversion() -> None:
     assert not verified(first, third.identity, dest=THIRD).passed
 
 
+def test_what_a_stranger_wrote_too_long_is_neither_sent_on_nor_written_down() -> None:
+    hub = Hub()
+    credential = CREDENTIALS[CALLER]
+    long = {"uri": f"sip:{'a' * 4_096}@example.org"}
+    claimed = passport.base_payload(long, {"tn": [DEST]}, NOW)
+    first = identity_header.emit(
+        passport.sign(claimed, credential.key, credential.x5u), credential.x5u
+    )
+    with pytest.raises(InvalidClaim, match="too long"):
+        hub.sign(diverted(first))
+    assert hub.ledger == []
+
+
 @pytest.mark.parametrize(
     "lacking", [{"number_right_valid": False}, {"fresh": False}, {"account_sid": None}]
 )

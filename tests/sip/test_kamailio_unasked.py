@@ -99,6 +99,11 @@ def test_nobody_holds_up_an_emergency_call(blocked: Line, uri: str) -> None:
     assert str(blocked.outcome(blocked.invite(uri=uri))).startswith(f"INVITE {uri} ")
 
 
+def test_an_emergency_call_goes_on_where_nobody_can_be_asked_about_it(blocked: Line) -> None:
+    long = blocked.invite(uri="urn:service:sos", body=b"p" * 17_000)
+    assert str(blocked.outcome(long)).startswith("INVITE urn:service:sos ")
+
+
 @pytest.mark.parametrize(
     ("uri", "status"),
     [

@@ -43,6 +43,7 @@ from tests.sip.invites import (
     response,
     trunk,
 )
+from tests.steps import in_steps
 
 IDENTITY = "Identity: e30.e30.e30;info=<https://a.example/c.pem>;alg=ES256;ppt=shaken"
 PASSED = Verdict(Verstat.PASSED, attest=Level.A, origid=ORIGID)
@@ -211,6 +212,16 @@ def test_an_account_that_may_not_call_is_told_so_whatever_it_writes(
     told = ask(door(trunk(role), sign=signer, admit=closed), request(**changed))
     assert (told.status, told["X-Phonotary-Reason"]) == (603, "account-not-active")
     assert ask(door(trunk(role), sign=signer), request(**changed)).status in (302, 404)
+
+
+@pytest.mark.parametrize("fault", [KeyAway(), CredentialOutOfDate("x"), RuntimeError("x")])
+def test_what_keeps_a_call_from_being_signed_lets_no_barred_one_on(fault: Exception) -> None:
+    signer = Far()
+    signer.fault = fault
+    for redirect in (door(sign=signer, admit=closed), far(signer, admit=closed)):
+        reply = redirect.answer(request(), "127.0.0.1", 5070)
+        told = response((finished(reply) if isinstance(reply, Pending) else reply)[0])
+        assert (told.status, told["X-Phonotary-Reason"]) == (603, "account-not-active")
 
 
 def test_calls_from_outside_are_nobodys_own() -> None:
@@ -531,6 +542,34 @@ def test_a_verification_that_nobody_waited_for_leaves_nothing_behind() -> None:
     data = request(lines=(IDENTITY,))
     later(redirect, data).settle()
     assert response(finished(later(redirect, data))[0]).status == 302
+
+
+def test_what_cannot_be_written_is_signed_once_and_answered_alike() -> None:
+    signer = Signer()
+    redirect = door(sign=signer)
+    original = signer.__call__
+
+    def long(call: CallToSign) -> SignedCall:
+        return replace(original(call), identity="x" * 9_000)
+
+    redirect._sign = in_steps(long)
+    first = ask(redirect, request())
+    assert first.status == 503
+    assert ask(redirect, request()).status == 503
+    assert len(signer.asked) == 1
+
+
+def test_another_try_that_came_before_the_first_was_put_away_keeps_its_mark() -> None:
+    verifier = Verifier(at_once=False, fault=RuntimeError("x"))
+    redirect = door(verifier=verifier)
+    data = request(lines=(IDENTITY,))
+    first = later(redirect, data)
+    assert response(asyncio.run(first.judge())[0]).status == 503
+    second = later(redirect, data)
+    first.settle()
+    assert redirect.answer(data, "127.0.0.1", 5070) is None
+    verifier.fault = None
+    assert response(finished(second)[0]).status == 302
 
 
 def test_a_late_fault_is_503_and_frees_its_place() -> None:

@@ -242,3 +242,46 @@ def test_steps_that_are_left_are_taken_before_a_connection_ends() -> None:
             return written
 
         assert asyncio.run(once()).endswith(b"/stir/v1/a")
+
+
+ELSEWHERE = b"GET /elsewhere HTTP/1.1\r\nhost: test\r\n\r\n"
+
+
+def test_a_request_of_another_path_waits_for_the_one_before() -> None:
+    for names in ("a", "w", "aw"):
+        (piece,) = stepped(b"".join(asked(name) for name in names) + ELSEWHERE + asked("z"))
+        found = re.findall(rb"/(?:stir/v1/|elsewher)(\w)", piece)
+        assert found == [name.encode() for name in names + "ez"]
+
+
+def test_nothing_behind_a_last_request_is_asked() -> None:
+    old = b"GET /stir/v1/%b HTTP/1.0\r\nconnection: keep-alive\r\n\r\n"
+    head = b"POST /stir/v1/a HTTP/1.1\r\nhost: x\r\ntransfer-encoding: chunked\r\n\r\n"
+    for first in (old % b"a", head + b"0\r\n\r\n", head + b"zz\r\n"):
+        door = Stepping()
+        stepped(first + asked("b") + asked("c"), door=door)
+        assert [each for each in door.seen if each.startswith("read")] == ["read a"]
+
+
+def test_what_a_client_waits_for_ends_when_it_leaves() -> None:
+    ended: list[str] = []
+
+    class Slow(Stepping):
+        async def _waited(self, target: str) -> Answer:
+            try:
+                await asyncio.sleep(60)
+            except asyncio.CancelledError:
+                ended.append("cancelled")
+                raise
+            return 200, b"", []
+
+    async def once() -> list[str]:
+        wire, protocol = Wire(), lean_protocol(Slow())
+        protocol.connection_made(wire)
+        protocol.data_received(asked("w"))
+        await asyncio.sleep(0.01)
+        protocol.connection_lost(None)
+        await asyncio.sleep(0.01)
+        return [*ended]
+
+    assert asyncio.run(once()) == ["cancelled"]

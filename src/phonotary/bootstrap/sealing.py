@@ -45,6 +45,9 @@ _NOT_YOURS = (
     "The number that the call is diverted from is not held by the calling account, so nothing "
     "lets it speak for that number (RFC 8946 section 4.1)."
 )
+# Bytes of a div's claims: what it continues is a stranger's to write, and the Identity that comes
+# of it must fit into a line of SIP.
+_LONGEST_DIV = 4_096
 
 
 class _Judged(msgspec.Struct, frozen=True, gc=False):
@@ -208,6 +211,8 @@ class AuthenticationService:
             hi=call.hi,
         )
         payload = passport.payload(claims)
+        if len(payload) > _LONGEST_DIV:
+            raise InvalidClaim("identityHeaders", "what the call was signed with is too long")
         return _Judged(now, standing, credential, number, targets, None, payload)
 
 

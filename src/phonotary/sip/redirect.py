@@ -178,12 +178,14 @@ class Redirect:
     ) -> Reply:
         """Raises nothing: what cannot be written is a fault of ours, and is answered as such."""
         status, lines = answer
+        again = status == 503
         try:
             response = respond(request, status, via, *lines)
         except Unwritable as fault:
-            status, response = 503, self._unwritable(fault, request, via)
+            # Nothing else would come of another try, and the call may have been signed already.
+            again, response = False, self._unwritable(fault, request, via)
         reply = (response, back)
-        if status == 503:
+        if again:
             self._kept.drop(key)
         else:
             self._kept.put(key, reply, now)
@@ -208,8 +210,18 @@ class Redirect:
             answer = unsigned("already-signed", "The call carries an Identity already.")
         else:
             answer = yield from self._authenticate(call)
-        goes_on = isinstance(answer, tuple) and answer[0] == 404
-        return (self._barred(trunk) if goes_on else None) or answer
+        if isinstance(answer, tuple):
+            return self._held(answer, trunk)
+        awaited = answer
+
+        async def later() -> Answer:
+            return self._held(await awaited(), trunk)
+
+        return later
+
+    def _held(self, answer: Answer, trunk: Trunk) -> Answer:
+        """The answer, or what stands in its way: after 404 and 503 a proxy goes on."""
+        return (self._barred(trunk) if answer[0] in (404, 503) else None) or answer
 
     def _barred(self, trunk: Trunk) -> Answer | None:
         """603 to an account none of whose calls is to go on. Whether a call is fit to be signed is
@@ -359,12 +371,18 @@ class Redirect:
         self._in_flight += 1
         self._kept.begin(key, self._now())
 
+        judged = False
+
         async def judge() -> Reply:
-            return self._finish(await later(), request, via, back, key, self._now())
+            nonlocal judged
+            reply = self._finish(await later(), request, via, back, key, self._now())
+            judged = True
+            return reply
 
         def settle() -> None:
             self._in_flight -= 1
-            if self._kept.get(key) is None:
+            # What is marked after a judgement is another try of the same call.
+            if not judged:
                 self._kept.drop(key)
 
         return Pending(judge, settle, busy)

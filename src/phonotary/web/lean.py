@@ -15,7 +15,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Coroutine
 from types import GeneratorType
-from typing import Any, cast
+from typing import Any
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
@@ -104,6 +104,8 @@ class _LeanProtocol(HttpToolsProtocol):
         self._body = b""
         self._keep = True
         self._ending = False
+        self._serving: asyncio.Task[None] | None = None
+        """What waits for an answer of the door's."""
         self._unread: _Request | None = None
         """Answered, but the client has yet to read enough of what it was sent."""
         self._over = False
@@ -125,6 +127,9 @@ class _LeanProtocol(HttpToolsProtocol):
         self._steps = None
         self._open = False
         self.pipeline.clear()
+        if self._serving is not None:
+            # Nobody is given what would come of it, so nothing is signed or remembered either.
+            self._serving.cancel()
         if self._watch is not None:
             self._watch.cancel()
 
@@ -212,6 +217,8 @@ class _LeanProtocol(HttpToolsProtocol):
     # What the parser calls, in this order.
 
     def on_message_begin(self) -> None:
+        # What came before has its place in the order before this one is begun.
+        self._settle()
         self.url = b""
         self.headers = []
         self.expect_100_continue = False
@@ -317,10 +324,10 @@ class _LeanProtocol(HttpToolsProtocol):
             self.pipeline.appendleft((request, self.app))  # type: ignore[arg-type]
             return
         given = self._door(*asked)
-        if isinstance(given, GeneratorType):
+        if keep and isinstance(given, GeneratorType):
             self._steps = self._stepping(given, asked, keep)
         else:
-            self._give(cast(Given, given), asked, keep)
+            self._give(taken(given), asked, keep)
 
     def _stepping(self, steps: Steps[Given], asked: _Asked, keep: bool) -> Steps[None]:
         answer = yield from steps
@@ -368,7 +375,7 @@ class _LeanProtocol(HttpToolsProtocol):
 
     def _run(self, work: Coroutine[Any, Any, None]) -> None:
         """In uvicorn's own set of tasks, which its shutdown waits for."""
-        task = self.loop.create_task(work)
+        self._serving = task = self.loop.create_task(work)
         self.tasks.add(task)
         task.add_done_callback(self.tasks.discard)
 
