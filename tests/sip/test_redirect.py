@@ -43,7 +43,6 @@ from tests.sip.invites import (
     response,
     trunk,
 )
-from tests.steps import in_steps
 
 IDENTITY = "Identity: e30.e30.e30;info=<https://a.example/c.pem>;alg=ES256;ppt=shaken"
 PASSED = Verdict(Verstat.PASSED, attest=Level.A, origid=ORIGID)
@@ -542,21 +541,6 @@ def test_a_verification_that_nobody_waited_for_leaves_nothing_behind() -> None:
     data = request(lines=(IDENTITY,))
     later(redirect, data).settle()
     assert response(finished(later(redirect, data))[0]).status == 302
-
-
-def test_what_cannot_be_written_is_signed_once_and_answered_alike() -> None:
-    signer = Signer()
-    redirect = door(sign=signer)
-    original = signer.__call__
-
-    def long(call: CallToSign) -> SignedCall:
-        return replace(original(call), identity="x" * 9_000)
-
-    redirect._sign = in_steps(long)
-    first = ask(redirect, request())
-    assert first.status == 503
-    assert ask(redirect, request()).status == 503
-    assert len(signer.asked) == 1
 
 
 def test_another_try_that_came_before_the_first_was_put_away_keeps_its_mark() -> None:

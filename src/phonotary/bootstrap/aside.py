@@ -17,7 +17,7 @@ async def aside(database: Database, run: Callable[..., T], *given: Any) -> T:
     on: nothing is written behind the back of who has called work off."""
     if database.is_sqlite:
         return run(*given)
-    begun = asyncio.ensure_future(asyncio.to_thread(run, *given))
+    begun = asyncio.get_running_loop().run_in_executor(None, run, *given)
     try:
         return await asyncio.shield(begun)
     except asyncio.CancelledError:
