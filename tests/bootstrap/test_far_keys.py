@@ -437,3 +437,78 @@ def test_a_key_that_is_let_go_ends_its_threads_and_their_sessions() -> None:
         assert hub.held.closed == ["hsm", "hsm"]
 
     run(work, Hub())
+
+
+def test_a_key_whose_threads_do_not_start_signs_again_when_they_do(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    real, failing = threading.Thread.start, 5
+
+    def start(thread: threading.Thread) -> None:
+        nonlocal failing
+        if thread.name == "hsm" and failing:
+            failing -= 1
+            raise RuntimeError("can't start new thread")
+        real(thread)
+
+    async def work(hub: Hub) -> None:
+        monkeypatch.setattr(threading.Thread, "start", start)
+        for _ in range(5):
+            with pytest.raises(KeyAway):
+                await hub.service.sign_later(CALL)
+        # All its places are there still.
+        calls = [asyncio.create_task(hub.service.sign_later(CALL)) for _ in range(2)]
+        for _ in range(2):
+            await hub.begun()
+        hub.held.let.set()
+        await asyncio.gather(*calls)
+        assert len(hub.ledger) == 2
+
+    run(work, Hub(sessions=2))
+    assert capsys.readouterr().err.count("No thread could be started") == 1
+
+
+@pytest.mark.parametrize("later", [False, True])
+def test_a_key_that_is_let_go_under_load_leaves_neither_thread_nor_session(later: bool) -> None:
+    async def work(hub: Hub) -> None:
+        before = threads()
+        calls = [asyncio.create_task(hub.service.sign_later(CALL)) for _ in range(12)]
+        for _ in range(4):
+            await hub.begun()
+        at_work = threads() - before
+        # Four are at work and eight in line; those are signed as well, in the same sessions.
+        hub.key.close()
+        hub.held.let.set()
+        await asyncio.gather(*calls)
+        assert (len(hub.ledger), hub.held.most) == (12, 4)
+        if later:
+            # A call may have taken the key just before another came in its place.
+            await hub.service.sign_later(CALL)
+        async with asyncio.timeout(20):
+            while len(hub.held.closed) < 4 + later:
+                await asyncio.sleep(0)
+        for thread in at_work:
+            await asyncio.to_thread(thread.join, 20)
+        assert (len(hub.held.closed), hub.key._threads) == (4 + later, 0)
+        assert hub.key._errands.empty()
+
+    run(work, Hub(sessions=4))
+
+
+def test_a_call_in_line_that_gives_up_keeps_no_thread_of_a_key_that_is_let_go() -> None:
+    async def work(hub: Hub) -> None:
+        first = asyncio.create_task(hub.service.sign_later(CALL))
+        await hub.begun()
+        second = asyncio.create_task(hub.service.sign_later(CALL))
+        await asyncio.sleep(0)
+        hub.key.close()
+        first.cancel()
+        second.cancel()
+        await asyncio.gather(first, second, return_exceptions=True)
+        assert hub.held.closed == []
+        hub.held.let.set()
+        async with asyncio.timeout(20):
+            while not hub.held.closed:
+                await asyncio.sleep(0)
+
+    run(work, Hub(sessions=1))

@@ -181,6 +181,66 @@ def test_a_pin_that_was_refused_is_not_tried_again_until_its_file_holds_another(
     KEY.public_key().verify(key.sign(b"a call", ES256), b"a call", ES256)
 
 
+def counting(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The PINs that the token is asked about from now on."""
+    asked: list[str] = []
+    real = hsm_library.log_in
+
+    def log_in(path: str, session: pkcs11.Session, pin: str) -> None:
+        asked.append(pin)
+        real(path, session, pin)
+
+    monkeypatch.setattr(hsm_library, "log_in", log_in)
+    return asked
+
+
+def test_a_refused_pin_is_tried_by_no_other_key_of_its_token(
+    token: softhsm.Token, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = counting(monkeypatch)
+    wrong, other = token.uri(pin="not-the-pin"), token.uri("id=%01", pin="not-the-pin")
+    # Each look at a provider's files makes another key.
+    for uri in (wrong, wrong, other, wrong):
+        with pytest.raises(KeyUnusable, match="PIN is not that of the token stir"):
+            key_from(uri)
+    assert asked == ["not-the-pin"]
+    # A second file with another wrong PIN makes nobody forget the first.
+    for pin in ("nor-is-this", "not-the-pin", "nor-is-this"):
+        with pytest.raises(KeyUnusable, match="PIN is not that of the token stir"):
+            key_from(token.uri(pin=pin))
+    assert asked == ["not-the-pin", "nor-is-this"]
+    # With a log-in the token counts anew, and its PIN may become what was refused before.
+    key_from(token.uri())
+    softhsm.restart()
+    with pytest.raises(KeyUnusable):
+        key_from(token.uri(pin="not-the-pin"))
+    assert asked == ["not-the-pin", "nor-is-this", softhsm.PIN, "not-the-pin"]
+
+
+def test_threads_that_meet_a_wrong_pin_together_try_it_once(
+    token: softhsm.Token, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    key = key_from(token.uri())
+    softhsm.restart()
+    asked = counting(monkeypatch)
+    (token.directory / "pin").write_text("12345678\n")
+    together, told = threading.Barrier(4, timeout=20), []
+
+    def sign() -> None:
+        together.wait()
+        with pytest.raises(KeyUnusable) as refused:
+            key.sign(b"a call", ES256)
+        told.append(str(refused.value))
+
+    threads = [threading.Thread(target=sign) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(20)
+    assert len(told) == 4
+    assert asked == ["12345678"]
+
+
 def test_many_threads_sign_with_one_key(token: softhsm.Token) -> None:
     key = key_from(token.uri())
     made: list[tuple[bytes, bytes]] = []

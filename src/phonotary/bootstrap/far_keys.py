@@ -59,6 +59,10 @@ class FarKey:
         self._began: dict[Future[Any], float] = {}
         """When the work was begun that is under way."""
         self._threads = 0
+        """That have been started and not yet told to end."""
+        self._asking = 0
+        """Calls in line and calls that wait for their signature."""
+        self._closed = False
         self._telling = threading.Lock()
         self._said: set[str] = set()
         self._failed = 0.0
@@ -79,25 +83,33 @@ class FarKey:
         """
         if self._is_stuck():
             raise self._late()
+        self._asking += 1
         try:
             async with asyncio.timeout(self._reach.seconds):
                 await self._free.acquire()
                 return await asyncio.shield(self._begin(work))
         except TimeoutError:
             raise self._late() from None
+        finally:
+            self._asking -= 1
+            self._let_go()
 
     def close(self) -> None:
-        """Let the threads end with what they have begun, and their sessions with them."""
-        for _ in range(self._threads):
+        """Let the threads end, and their sessions with them, once no call needs them any more: some
+        are at work and others in line when another key takes this one's place."""
+        self._closed = True
+        self._let_go()
+
+    def _let_go(self) -> None:
+        """Of a key that is closed, end the threads that nobody waits for."""
+        while self._closed and self._threads > max(self._asking, len(self._began)):
+            self._threads -= 1
             self._errands.put(None)
-        self._threads = 0
 
     def _begin(self, work: Callable[[], T]) -> asyncio.Future[T]:
         """A place is free: its thread waits for work, or has yet to be started."""
         if self._threads <= len(self._began):
-            self._threads += 1
-            # A daemon, for nothing can end a thread that a module does not return to.
-            threading.Thread(target=self._run, name="hsm", daemon=True).start()
+            self._start()
         done: Future[T] = Future()
         self._began[done] = clock.monotonic()
         self._errands.put((work, done))
@@ -106,12 +118,25 @@ class FarKey:
         def settle(answer: asyncio.Future[T]) -> None:
             del self._began[done]
             self._free.release()
+            self._let_go()
             if not answer.cancelled():
                 # Nobody may be left to hear of it, which is no news for the loop.
                 answer.exception()
 
         found.add_done_callback(settle)
         return found
+
+    def _start(self) -> None:
+        """One more thread. Raises KeyAway, and gives the place back, where none is to be had."""
+        # A daemon, for nothing can end a thread that a module does not return to.
+        thread = threading.Thread(target=self._run, name="hsm", daemon=True)
+        try:
+            thread.start()
+        except RuntimeError as fault:
+            self._free.release()
+            self._tell("No thread could be started in which the HSM signs.")
+            raise KeyAway from fault
+        self._threads += 1
 
     def _run(self) -> None:
         while (errand := self._errands.get()) is not None:

@@ -89,7 +89,6 @@ class HsmKey(ec.EllipticCurvePrivateKey):
     def __init__(self, reference: HsmReference) -> None:
         self._reference = reference
         self._mine = _Mine()
-        self._wrong_pin: str | None = None
         with _told(reference.token):
             library.loaded(reference.module)
             with library.turn(reference.module):
@@ -167,17 +166,14 @@ class HsmKey(ec.EllipticCurvePrivateKey):
         and locks itself after a few."""
         import pkcs11
 
-        pin = _pin(self._reference.pin_file)
-        if pin == self._wrong_pin:
-            raise KeyUnusable(f"The PIN is not that of the token {self._reference.token}.")
+        reference = self._reference
+        pin = _pin(reference.pin_file)
+        token = reference.module, reference.token, reference.serial or ""
+        with library.pin_tried(pin, *token):
+            session = _session(reference, pin)
         try:
-            session = _session(self._reference, pin)
-        except _pin_refused():
-            self._wrong_pin = pin
-            raise
-        try:
-            key = _only(session, self._reference, pkcs11.ObjectClass.PRIVATE_KEY)
-            public = _public(_only(session, self._reference, pkcs11.ObjectClass.PUBLIC_KEY))
+            key = _only(session, reference, pkcs11.ObjectClass.PRIVATE_KEY)
+            public = _public(_only(session, reference, pkcs11.ObjectClass.PUBLIC_KEY))
         except BaseException:
             session.close()
             raise
@@ -265,19 +261,12 @@ def _public(key: Any) -> ec.EllipticCurvePublicKey:
         raise KeyUnusable("The HSM's key is not on P-256, which ES256 needs.") from fault
 
 
-def _pin_refused() -> tuple[type[Exception], ...]:
-    """How a token says that the PIN is wrong."""
-    import pkcs11
-
-    return pkcs11.PinIncorrect, pkcs11.PinInvalid, pkcs11.PinLenRange
-
-
 def _lasting() -> tuple[type[Exception], ...]:
     """What another session would meet again: it is about the PIN, the key or the mechanism."""
     import pkcs11
 
     return (
-        *_pin_refused(),
+        *library.pin_refused(),
         pkcs11.PinLocked,
         pkcs11.PinExpired,
         pkcs11.UserPinNotInitialized,
@@ -299,7 +288,9 @@ def _told(token: str) -> Iterator[None]:
         ) from fault
     try:
         yield
-    except _pin_refused() as fault:
+    except library.PinKnownRefused as fault:
+        raise KeyUnusable(f"The PIN is not that of the token {token}.") from fault
+    except library.pin_refused() as fault:
         raise KeyUnusable(f"The PIN is not that of the token {token}.") from fault
     except pkcs11.PinLocked as fault:
         raise KeyUnusable(f"The PIN of the token {token} is locked; unlock it first.") from fault

@@ -10,7 +10,8 @@ from __future__ import annotations
 import contextlib
 import ctypes
 import threading
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -47,8 +48,17 @@ class _Library:
     """To be held around every use: a lock where the library cannot lock by itself."""
 
 
+@dataclass(slots=True)
+class _Pins:
+    """What a token has said of PINs since somebody logged in there."""
+
+    turn: threading.Lock = field(default_factory=threading.Lock)
+    refused: set[str] = field(default_factory=set, repr=False)
+
+
 _libraries: dict[str, _Library] = {}
 _loading = threading.Lock()
+_pins: dict[tuple[str, ...], _Pins] = {}
 
 
 def loaded(path: str) -> Any:
@@ -84,6 +94,30 @@ def turn(path: str) -> contextlib.AbstractContextManager[Any]:
     return contextlib.nullcontext() if found is None else found.turn
 
 
+class PinKnownRefused(Exception):
+    """The token has refused this PIN before, and was not asked again."""
+
+
+@contextlib.contextmanager
+def pin_tried(pin: str, *token: str) -> Iterator[None]:
+    """Around a log-in to the ``token``, named by its library and what else tells it from others.
+
+    A token counts the PINs that it refuses and locks itself after a few. So one that was refused is
+    tried no more in this process, by whichever key, until somebody has logged in, with which a
+    token begins to count anew; and no two threads try at one time. Raises PinKnownRefused.
+    """
+    pins = _pins.setdefault(token, _Pins())
+    with pins.turn:
+        if pin in pins.refused:
+            raise PinKnownRefused
+        try:
+            yield
+        except pin_refused():
+            pins.refused.add(pin)
+            raise
+        pins.refused.clear()
+
+
 def log_in(path: str, session: pkcs11.Session, pin: str) -> None:
     """The log-in is the whole program's: a second session finds it done, and it ends with none.
     Raises PKCS11Error, by its kind where it is about the PIN."""
@@ -109,6 +143,13 @@ def log_in(path: str, session: pkcs11.Session, pin: str) -> None:
             0x102: pkcs11.UserPinNotInitialized,
         }
         raise kinds.get(code, pkcs11.PKCS11Error)(f"C_Login: {code:#x}")
+
+
+def pin_refused() -> tuple[type[Exception], ...]:
+    """How a token says that the PIN is wrong."""
+    import pkcs11
+
+    return pkcs11.PinIncorrect, pkcs11.PinInvalid, pkcs11.PinLenRange
 
 
 def _functions(path: str) -> Any:
