@@ -123,7 +123,10 @@ def test_without_a_current_list_nothing_is_believed_where_one_is_required(settin
 
 
 def test_nothing_is_trusted_that_is_not_named() -> None:
-    assert defect(TrustFiles(Stir(), Time())) == "no_anchors"
+    files = TrustFiles(Stir(), Time())
+    assert defect(files) == "no_anchors"
+    # There all the same: an alarm on a number that is absent never goes off.
+    assert "phonotary_stir_revocation_list_held 0\n" in text(files.measures())
 
 
 @pytest.mark.parametrize("content", [None, b"", b"garbage", PA.key_pem])
@@ -188,4 +191,4 @@ def test_who_is_trusted_and_how_long_the_list_holds_is_measured(settings: Stir) 
     assert "phonotary_stir_revocation_list_seconds_left -5" in text(files.measures())
     # Where no list is asked for, none is missed.
     without = TrustFiles(Stir(anchors=settings.anchors), time)
-    assert (without.alarms(), len(list(without.measures()))) == ([], 1)
+    assert (without.alarms(), len(list(without.measures()))) == ([], 2)

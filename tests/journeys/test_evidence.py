@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import make_url, text
 from typer.testing import CliRunner
 
 from phonotary.bootstrap.question import Question, instant_of
@@ -182,12 +182,48 @@ def test_an_origid_that_is_repeated_is_told_newest_first_and_counted(
     assert found["total"] == 121
     assert [call["at"] for call in found["calls"]] == [iso8601(NOW + 219 - n) for n in range(3)]
     done = run(own_hub, "evidence", "--origid", origid(1), "--out", str(tmp_path / "found.json"))
-    more = "the newest 100 of 121 calls; --limit 121 gives all, --until 2026-09-21T14:15:20Z older"
+    oldest = "2026-09-21T14:15:20Z"
+    more = (
+        "the newest 100 of 121 calls; --limit 121 gives all, --until 2026-09-21T14:15:21Z "
+        f"the older ones and again those of {oldest}.\n"
+    )
     assert "100 calls in " in done.stderr and more in done.stderr
-    done = run(own_hub, "evidence", "--origid", origid(1), "--until", "2026-09-21T14:15:20Z")
-    assert len(json.loads(done.stdout)["calls"]) == 21 and done.stderr == ""
+    done = run(own_hub, "evidence", "--origid", origid(1), "--until", "2026-09-21T14:15:21Z")
+    calls = json.loads(done.stdout)["calls"]
+    assert (len(calls), calls[0]["at"]) == (22, oldest) and "--limit" not in done.stderr
     done = run(own_hub, "evidence", "--origid", origid(1), "--limit", "121")
     assert len(json.loads(done.stdout)["calls"]) == 121
+
+
+def test_who_follows_the_hint_misses_no_call_of_the_second_that_the_page_ended_in(
+    own_hub: Hub,
+) -> None:
+    # One call in the newest second, then five in one.
+    seconds = (NOW + 21, *[NOW + 20] * 5, NOW + 19)
+    recorded(own_hub, *(signed(100 + n, at=at, origid=origid(9)) for n, at in enumerate(seconds)))
+
+    def page(*more: str) -> tuple[list[str], str]:
+        done = run(own_hub, "evidence", *more)
+        found = json.loads(done.stdout)["calls"]
+        return [call["proof"]["hash"] for call in found], done.stderr
+
+    whole, _ = page("--origid", origid(9))
+    first, said = page("--origid", origid(9), "--limit", "3")
+    until = said.partition("--until ")[2].split()[0]
+    second, _ = page("--origid", origid(9), "--until", until)
+    assert (len(whole), {*first, *second}) == (7, {*whole})
+    # A page of one second would be followed by itself.
+    _, said = page("--origid", origid(9), "--until", until, "--limit", "3")
+    assert "--limit 6 gives all.\n" in said and "--until" not in said
+
+
+def test_the_hint_about_a_minute_is_a_question_that_is_answered(hub: Hub) -> None:
+    minute = iso8601(MINUTE)[:16]
+    asked = ("--number", hub.number.phone_number)
+    said = run(hub, "evidence", *asked, "--minute", minute, "--limit", "2").stderr
+    hint = said.partition("instead of --minute, ")[2].split()[:4]
+    assert (hint[0], hint[2]) == ("--since", "--until")
+    assert len(json.loads(run(hub, "evidence", *asked, *hint).stdout)["calls"]) == 2
 
 
 def test_a_registration_number_is_hidden_unless_it_is_asked_for(hub: Hub) -> None:
@@ -371,7 +407,7 @@ def test_an_audit_says_what_it_checked_and_names_what_is_broken(own_hub: Hub) ->
     done = run(hub, "audit", "verify")
     assert done.exit_code == 0
     said, newest = done.stdout.splitlines()
-    assert said == "1 chains, 7 rows, all as written"
+    assert said == "1 chain, 7 rows, all as written"
     (call,) = hub.ask(origid=origid(50))["calls"]
     proof = call["proof"]
     assert newest == f"{proof['hash']}  {proof['chain']} row 7"
@@ -397,4 +433,36 @@ def test_a_directory_without_a_hub_stays_without_one(
         sqlite3.connect(empty / name).execute("PRAGMA user_version=1").connection.close()
     done = CliRunner().invoke(audit.audit, ["verify", "--data", str(empty)])
     assert done.exit_code == 2
-    assert "two hubs" in done.stderr
+    both = f"sqlite:///{empty / 'phonotary.db'} or sqlite:///{empty / 'service.db'}"
+    assert f"two hubs; set PHONOTARY_DATABASE_URL to one, {both}." in done.stderr
+    assert "reads" not in done.stderr
+
+
+def test_which_database_was_read_is_said_beside_the_answer(hub: Hub) -> None:
+    for question in (("audit", "verify"), ("evidence", "--origid", origid(1))):
+        done = run(hub, *question)
+        (said,) = (each for each in done.stderr.splitlines() if " reads " in each)
+        shown = make_url(hub.database.url).render_as_string(hide_password=True)
+        assert said.startswith(f"phonotary: reads {shown.partition('?')[0]}")
+        assert " reads " not in done.stdout
+
+
+def test_the_only_hub_of_a_directory_is_read_and_named_by_its_url(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.delenv("PHONOTARY_DATABASE_URL", raising=False)
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "service.db").touch()
+    url = f"sqlite:///{tmp_path / 'service.db'}"
+    assert audit.url_of(Path()) == url
+    assert capsys.readouterr().err == f"phonotary: reads {url}\n"
+
+
+def test_no_secret_of_a_database_url_is_shown(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    url = "postgresql+psycopg://me:secret@/calls?host=/run/pg&password=secret"
+    monkeypatch.setenv("PHONOTARY_DATABASE_URL", url)
+    assert audit.url_of(None) == url
+    said = capsys.readouterr().err
+    assert "secret" not in said and "/calls?host=" in said

@@ -59,7 +59,7 @@ def started(how: str) -> Iterator[subprocess.Popen[str]]:
         ("refuses", 1, "phonotary: it is not to be"),
         ("ends", 1, ""),
         ("leaves", 7, ""),
-        ("dies", int(signal.SIGKILL), ""),
+        ("dies", int(signal.SIGKILL), "; all end"),
     ],
 )
 def test_when_one_ends_all_do_and_it_is_said_why(how: str, code: int, said: str) -> None:
@@ -68,6 +68,19 @@ def test_when_one_ends_all_do_and_it_is_said_why(how: str, code: int, said: str)
     assert process.returncode == code
     assert errors.strip().endswith(said)
     assert ("Traceback" in errors) == (how == "raises")
+    assert ("phonotary: SIGKILL ended worker " in errors) == (how == "dies")
+
+
+def test_when_the_parent_is_killed_its_workers_end() -> None:
+    with started("waits") as process:
+        assert process.stdout is not None
+        for _ in range(3):
+            process.stdout.readline()
+        process.kill()
+        # They hold its output, which ends with the last of them.
+        begun = time.monotonic()
+        process.communicate(timeout=10)
+    assert time.monotonic() - begun < 5
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])

@@ -70,12 +70,12 @@ class TrustFiles:
                 self._expires - self._now(),
             )
         held = self.trust.revocations
-        if self._settings.crl is not None:
-            yield Measure(
-                "phonotary_stir_revocation_list_held",
-                "Whether a list of revocations is at hand, be it an old one.",
-                int(held is not None),
-            )
+        # Also where none is asked for: an alarm on a number that is absent never goes off.
+        yield Measure(
+            "phonotary_stir_revocation_list_held",
+            "Whether a list of revocations is at hand, be it an old one.",
+            int(held is not None),
+        )
         if held is not None:
             yield Measure(
                 "phonotary_stir_revocation_list_seconds_left",

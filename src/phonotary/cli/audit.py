@@ -28,17 +28,39 @@ def _group() -> None:
 
 def url_of(data: Path | None) -> str:
     """Where the hub's database is: as the environment says, else the file in the data directory.
+    Which one it is stands on standard error, for the setting in the TOML file of ``serve`` is not
+    read here: nobody should take a sandbox's calls for those of the service beside it.
     Exit 2 when there is none, for opening it would make one, or two: one of them is a sandbox's."""
-    url = config.database_url()
-    if url is not None:
-        return url
-    directory = data or config.default_data_directory()
-    found = [name for name in ("phonotary.db", "service.db") if (directory / name).exists()]
-    if len(found) != 1:
-        what = "two hubs; set PHONOTARY_DATABASE_URL to one" if found else "no hub; give --data"
-        typer.echo(f"phonotary: {directory} holds {what}.", err=True)
-        raise typer.Exit(2)
-    return f"sqlite:///{directory / found[0]}"
+    url = config.database_url() or _only_file(data or config.default_data_directory())
+    typer.echo(f"phonotary: reads {_told(url)}", err=True)
+    return url
+
+
+def _only_file(directory: Path) -> str:
+    here = directory.absolute()
+    urls = (config.sqlite_url(here), config.service_url(here))
+    found = [url for url in urls if Path(url.removeprefix("sqlite:///")).exists()]
+    if len(found) == 1:
+        return found[0]
+    what = "no hub; give --data"
+    if found:
+        what = f"two hubs; set PHONOTARY_DATABASE_URL to one, {' or '.join(found)}"
+    typer.echo(f"phonotary: {directory} holds {what}.", err=True)
+    raise typer.Exit(2)
+
+
+def _told(url: str) -> str:
+    """Without what is secret in it: a driver takes a password from the query as well."""
+    from sqlalchemy.engine import make_url
+
+    whole = make_url(url)
+    shown = {name: whole.query[name] for name in ("host", "port") if name in whole.query}
+    return whole.set(query=shown).render_as_string(hide_password=True)
+
+
+def counted(number: int, noun: str) -> str:
+    """``1 row``, ``2 rows``."""
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
 @contextmanager
@@ -77,13 +99,15 @@ def verify(data: DATA = None, witness: WITNESS = None) -> None:
         if len(found.faults) > _MOST_FAULTS:
             typer.echo(f"phonotary: and {len(found.faults) - _MOST_FAULTS} more", err=True)
         raise typer.Exit(1)
-    typer.echo(f"{found.chains} chains, {found.rows} rows, all as written")
+    chains, rows = counted(found.chains, "chain"), counted(found.rows, "row")
+    typer.echo(f"{chains}, {rows}, all as written")
     for link in found.newest:
         typer.echo(witnessing.written(link))
     for sentence in found.open:
         typer.echo(f"phonotary: {sentence}", err=True)
     if noted:
-        typer.echo(f"phonotary: {len(noted)} rows of {witness} are there as they were", err=True)
+        held = "is there as it was" if len(noted) == 1 else "are there as they were"
+        typer.echo(f"phonotary: {counted(len(noted), 'row')} of {witness} {held}", err=True)
 
 
 def _text_of(file: Path) -> str:

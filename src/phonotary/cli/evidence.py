@@ -9,7 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
-from phonotary.cli.audit import DATA, database_of
+from phonotary.cli.audit import DATA, counted, database_of
 
 _AS = "in UTC, as 2026-11-20T18:05 or with seconds"
 
@@ -58,22 +58,34 @@ def evidence(
     with database_of(data) as database:
         found = collecting.evidence(database, asked, now=now, unmasked=unmasked)
     _hand_over(found, out)
+    if len(found["calls"]) < found["total"]:
+        typer.echo(f"phonotary: {_more(found, minute)}", err=True)
 
 
 def _hand_over(found: dict[str, Any], out: Path | None) -> None:
-    calls, total = len(found["calls"]), found["total"]
     text = json.dumps(found, indent=2, ensure_ascii=False) + "\n"
     if out is None:
         typer.echo(text, nl=False)
     else:
         _write(out, text)
-        typer.echo(f"{calls} calls in {out}", err=True)
-    if calls < total:
-        typer.echo(
-            f"phonotary: these are the newest {calls} of {total} calls; --limit {total} gives all, "
-            f"--until {found['calls'][-1]['at']} older ones.",
-            err=True,
-        )
+        typer.echo(f"{counted(len(found['calls']), 'call')} in {out}", err=True)
+
+
+def _more(found: dict[str, Any], minute: str | None) -> str:
+    """How to get the others. Times are whole seconds and ``--until`` is the one after the last, so
+    the page before this one begins with the second that this one ends in: others of its calls may
+    not be here. Where that is the only second here, that page would be this one again."""
+    from phonotary.bootstrap.question import instant_of
+    from phonotary.clock import iso8601
+
+    calls, total = found["calls"], found["total"]
+    said = f"these are the newest {len(calls)} of {total} calls; --limit {total} gives all"
+    oldest = calls[-1]["at"]
+    if oldest == calls[0]["at"]:
+        return f"{said}."
+    since = f"instead of --minute, --since {minute} " if minute else ""
+    until = f"--until {iso8601(instant_of(oldest) + 1)}"
+    return f"{said}, {since}{until} the older ones and again those of {oldest}."
 
 
 def _write(out: Path, text: str) -> None:
