@@ -12,7 +12,7 @@ from phonotary.bootstrap.credentials import Credentials
 from phonotary.errors import Reason, Refused
 from phonotary.shaken import issuing, paths
 from phonotary.shaken.signing import CredentialOutOfDate
-from tests.bootstrap.scenes import CA, NOW, ROOT, OnDisk, Time, credentials
+from tests.bootstrap.scenes import CA, NOW, ROOT, OnDisk, Time, credentials, looked
 from tests.outbound import softhsm
 from tests.rooms.office import refused
 
@@ -244,7 +244,9 @@ def test_one_providers_broken_files_keep_no_other_from_its_renewal(
     assert (held(OWL).fingerprint, held(ELK).fingerprint) == (before, elk.fingerprint)
 
 
-def test_a_key_in_an_hsm_signs_and_is_renewed_with_its_certificate(tmp_path: Path) -> None:
+def test_a_key_in_an_hsm_signs_and_is_renewed_with_its_certificate(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     key = issuing.new_key()
     owl = OnDisk(tmp_path / "owl", "709J", frozenset({OWL}))
     owl.certified(key=key)
@@ -260,7 +262,9 @@ def test_a_key_in_an_hsm_signs_and_is_renewed_with_its_certificate(tmp_path: Pat
         assert held(OWL).fingerprint == owl.fingerprint != old.fingerprint
         # A certificate for a key that the module has not is not taken.
         owl.certified()
-        assert not held.look()
+        assert not looked(held)
+        assert not looked(held)
+        assert "not the certificate's" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

@@ -31,7 +31,7 @@ from phonotary.shaken.signing import CallToSign, InvalidClaim, KeyAway, SignedCa
 from phonotary.sip.answers import Policy, Then
 from phonotary.sip.redirect import Pending
 from phonotary.web.stir_v1.doors import doors
-from tests.bootstrap.scenes import CA, NOW, OnDisk, Time, credentials
+from tests.bootstrap.scenes import CA, NOW, OnDisk, Time, answered, credentials, looked
 from tests.outbound import softhsm
 from tests.rooms.shaken import standings
 from tests.rooms.shaken.standings import CALLER
@@ -219,18 +219,80 @@ def test_a_certificate_for_the_same_key_is_taken_without_a_word_to_the_module(
     assert module.ledger[1].fingerprint == module.owl.fingerprint
 
 
-def test_a_new_key_lets_the_old_ones_threads_go(module: Module) -> None:
-    before = set(threading.enumerate())
+def other_key(module: Module) -> ec.EllipticCurvePrivateKey:
+    """Another key pair in the token, under the same name."""
+    # With a signature somebody is logged in, as has to be who removes the old one.
     assert module.http("signing", ATIS)[0] == 200
-    (thread,) = set(threading.enumerate()) - before
     fresh = issuing.new_key()
     softhsm.exchanged(module.token, private_pem(fresh))
+    return fresh
+
+
+def test_a_new_key_lets_the_old_ones_threads_go(module: Module) -> None:
+    before = set(threading.enumerate())
+    fresh = other_key(module)
+    (thread,) = set(threading.enumerate()) - before
     module.owl.certified(public_key=fresh.public_key())
-    assert module.credentials.look()
+    assert looked(module.credentials)
     thread.join(20)
     assert not thread.is_alive()
     assert module.http("signing", ATIS)[0] == 200
     assert module.ledger[1].fingerprint == module.owl.fingerprint
+
+
+def test_a_module_that_takes_its_time_over_a_new_key_keeps_no_look_waiting(
+    module: Module, tmp_path: Path
+) -> None:
+    elk = OnDisk(tmp_path / "elk", "555A", frozenset({"AC" + "2" * 32}))
+    module.owl.accounts = frozenset({CALLER})
+    held = credentials(module.owl, elk)
+    before = held(CALLER).fingerprint
+    let, asked, real = threading.Event(), list[threading.Thread](), hsm.HsmKey
+    fresh = other_key(module)
+
+    def slow(reference: hsm.HsmReference) -> hsm.HsmKey:
+        asked.append(threading.current_thread())
+        assert let.wait(20)
+        return real(reference)
+
+    module.patch.setattr(hsm, "HsmKey", slow)
+    module.owl.certified(public_key=fresh.public_key())
+    assert [held.look() for _ in range(3)] == [False] * 3
+    # Another provider's files are followed meanwhile, and the module is asked once.
+    elk.certified()
+    assert held.look()
+    assert held("AC" + "2" * 32).fingerprint == elk.fingerprint
+    assert (held(CALLER).fingerprint, len(asked)) == (before, 1)
+    assert asked[0] is not threading.current_thread()
+    let.set()
+    answered()
+    assert held.look()
+    assert held(CALLER).fingerprint == module.owl.fingerprint != before
+
+
+def test_what_a_module_says_of_a_chain_that_is_there_no_more_is_not_taken(module: Module) -> None:
+    fresh = other_key(module)
+    module.owl.certified(public_key=fresh.public_key())
+    assert not module.credentials.look()
+    answered()
+    module.owl.certified(public_key=fresh.public_key())
+    assert looked(module.credentials)
+    assert module.credentials(CALLER).fingerprint == module.owl.fingerprint
+
+
+def test_a_look_for_which_no_thread_starts_is_told_and_made_again(
+    module: Module, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def start(thread: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    fresh = other_key(module)
+    module.owl.certified(public_key=fresh.public_key())
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(threading.Thread, "start", start)
+        assert not module.credentials.look()
+    assert "No thread could be started" in capsys.readouterr().err
+    assert looked(module.credentials)
 
 
 LEAF = issuing.leaf(CA, NOW, "709J")

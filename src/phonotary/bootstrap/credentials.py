@@ -7,19 +7,19 @@ only then put in the old one's place. What cannot be read leaves everything as i
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, MutableMapping
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from phonotary import clock, report
-from phonotary.bootstrap.far_keys import FarKey, Reach
+from phonotary.bootstrap.far_keys import Errand, FarKey, Reach, UnderWay
 from phonotary.bootstrap.files import Followed, pem
 from phonotary.bootstrap.measures import Measure
 from phonotary.clock import Instant
 from phonotary.config import ProviderFiles
 from phonotary.errors import Reason, Refused
-from phonotary.outbound import keys
-from phonotary.outbound.hsm import HsmKey
+from phonotary.outbound import hsm, keys
 from phonotary.shaken import certificates, lint, terms
 from phonotary.shaken.certificates import SigningCredential
 from phonotary.shaken.paths import Anchors
@@ -147,6 +147,7 @@ class _Pair:
         self._settle = settle
         self._check = check
         self._reach = reach
+        self._errand = Errand()
         self._next: tuple[float, SigningCredential, bytes] | None = None
         self.files = files
         self._now = now
@@ -169,8 +170,10 @@ class _Pair:
         return None if filed is None else terms.recertification_alarm(filed, self._now())
 
     def look(self) -> bool:
-        """Whether another credential signs from now on."""
-        self._followed.look(self._renew)
+        """Whether another credential signs from now on. A module that is asked for a new key keeps
+        nobody waiting: what it says is taken at a later look."""
+        with suppress(UnderWay):
+            self._followed.look(self._renew)
         if self._next is None or clock.monotonic() < self._next[0]:
             return False
         old = self.credential.key
@@ -222,9 +225,14 @@ class _Pair:
         if held and isinstance(held[0].key, FarKey) and certificates.same_key(chain, held[1]):
             # Calls wait while this is read, and a module may take its time.
             return certificates.certified_anew(held[0], chain, x5u)
-        key = keys.key_from(self.files.key)
-        if not isinstance(key, HsmKey):
-            return certificates.load_credential(chain, key, x5u)
+        if not keys.in_hsm(self.files.key):
+            return certificates.load_credential(chain, keys.key_from(self.files.key), x5u)
+        if held is None:
+            return self._in_hsm(chain, x5u)
+        return self._errand((chain, x5u), lambda: self._in_hsm(chain, x5u))
+
+    def _in_hsm(self, chain: bytes, x5u: str) -> SigningCredential:
+        key = hsm.HsmKey(hsm.parse(self.files.key))
         try:
             # The key itself shows that it is the certificate's: what it raises is the operator's.
             found = certificates.load_credential(chain, key, x5u)

@@ -172,5 +172,47 @@ class FarKey:
         _log().error("calls are not signed", provider=self._provider, because=because)
 
 
+class UnderWay(Exception):
+    """It is not known yet; whoever wants to know asks again."""
+
+
+class Errand:
+    """Asks a module in a thread of its own, for it may take long or for ever, and is asked in turn
+    for what it has found; one question at a time, by one thread."""
+
+    def __init__(self) -> None:
+        self._about: object = None
+        self._found: Future[Any] | None = None
+
+    def __call__(self, about: object, ask: Callable[[], T]) -> T:
+        """What ``ask`` comes to, or raises, told once; ``about`` tells one question from another.
+        Raises UnderWay until then, and KeyUnusable where no thread is to be had."""
+        found = self._found
+        if found is not None:
+            if not found.done():
+                raise UnderWay
+            self._found = None
+            if self._about == about:
+                answer: T = found.result()
+                return answer
+        self._begin(about, ask)
+        raise UnderWay
+
+    def _begin(self, about: object, ask: Callable[[], Any]) -> None:
+        found: Future[Any] = Future()
+
+        def run() -> None:
+            try:
+                found.set_result(ask())
+            except BaseException as fault:
+                found.set_exception(fault)
+
+        try:
+            threading.Thread(target=run, name="hsm look", daemon=True).start()
+        except RuntimeError as fault:
+            raise KeyUnusable("No thread could be started in which the HSM is asked.") from fault
+        self._about, self._found = about, found
+
+
 def _log() -> Any:
     return report.to("phonotary.far_keys")
