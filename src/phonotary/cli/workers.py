@@ -87,8 +87,8 @@ def _worker(work: Callable[[], None], parent: int) -> NoReturn:
 
 
 def _end_with(parent: int) -> None:
-    """As if told to stop, once the other end of the pipe ``parent`` is closed: a worker that went
-    on would hold the port against whoever is started in the parent's place."""
+    """As if told to stop, once the other end of the pipe ``parent`` is closed: workers that went on
+    would hold the port against whoever is started in the parent's place."""
     os.read(parent, 1)
     os.kill(os.getpid(), signal.SIGTERM)
 
