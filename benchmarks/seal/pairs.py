@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import http.server
 import os
+import random
 import socket
 import subprocess
 import sys
@@ -204,10 +206,13 @@ def _toml(value: object) -> str:
 
 
 def _free_port(kind: int) -> int:
-    with socket.socket(type=kind) as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-    return port
+    """None that the system gives to whoever connects: who asks at such a port whether anybody
+    listens yet may at last be connected with himself."""
+    while True:
+        port = random.randrange(20_000, 32_000)
+        with socket.socket(type=kind) as probe, contextlib.suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
 
 
 @contextmanager
