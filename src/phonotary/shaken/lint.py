@@ -24,20 +24,10 @@ from phonotary.shaken import constraints, paths, tn_auth_list
 
 _POLICY = re.compile(r"2\.16\.840\.1\.114569\.1\.1\.[1-9]\d?")
 _SPC = re.compile(r"[0-9A-Z]{1,16}")
-_KNOWN = frozenset(
-    {
-        ExtensionOID.BASIC_CONSTRAINTS,
-        ExtensionOID.KEY_USAGE,
-        ExtensionOID.SUBJECT_KEY_IDENTIFIER,
-        ExtensionOID.AUTHORITY_KEY_IDENTIFIER,
-        ExtensionOID.CERTIFICATE_POLICIES,
-        ExtensionOID.CRL_DISTRIBUTION_POINTS,
-        tn_auth_list.EXTENSION,
-    }
-)
 _OF_DELEGATES = frozenset(
     {ExtensionOID.AUTHORITY_INFORMATION_ACCESS, constraints.OID, constraints.ENHANCED_OID}
 )
+_KNOWN = paths.KNOWN - _OF_DELEGATES
 
 
 class Role(StrEnum):
@@ -359,6 +349,6 @@ RULES: tuple[Rule, ...] = (
     Rule("other_extensions", _W, _ATIS, "There are no other extensions.", _PLAIN | {Role.ROOT},
          _only(_KNOWN)),
     Rule("delegate_extensions", _W, "RFC 9060, RFC 9118", "There are no other extensions.",
-         _DELEGATES, _only(_KNOWN | _OF_DELEGATES)),
+         _DELEGATES, _only(paths.KNOWN)),
 )
 # fmt: on

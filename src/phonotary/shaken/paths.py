@@ -36,8 +36,7 @@ _ALGORITHMS = frozenset(
 # Certificate policy 1.4 lets CAs use P-384; ES256 ties the leaf to P-256 (RFC 8225 section 8).
 _CA_CURVES = frozenset({"secp256r1", "secp384r1"})
 _LEAF_CURVES = frozenset({"secp256r1"})
-# What is read here or in chains; another critical extension means a rule we would overlook.
-_KNOWN = frozenset(
+KNOWN = frozenset(
     {
         ExtensionOID.BASIC_CONSTRAINTS,
         ExtensionOID.KEY_USAGE,
@@ -51,6 +50,7 @@ _KNOWN = frozenset(
         constraints.ENHANCED_OID,
     }
 )
+"""What is read here or in chains; another critical extension means a rule we would overlook."""
 UNREADABLE = (
     ValueError,
     TypeError,
@@ -260,7 +260,7 @@ def _link(certificate: x509.Certificate) -> Link:
     if certificate.serial_number <= 0:
         raise Untrusted(Defect.BAD_SERIAL, "A certificate's serial number is not above nought.")
     for extension in certificate.extensions:
-        if extension.critical and extension.oid not in _KNOWN:
+        if extension.critical and extension.oid not in KNOWN:
             oid = extension.oid.dotted_string
             raise Untrusted(
                 Defect.UNKNOWN_CRITICAL_EXTENSION,

@@ -36,7 +36,7 @@ class Glances:
         monotonic: Callable[[], float] = clock.monotonic,
     ) -> None:
         self._free = threading.Semaphore(most)
-        self._idle: deque[_Lane] = deque()
+        self._idle: deque[_Reader] = deque()
         self._late = late
         self._monotonic = monotonic
         self._not_before = float("-inf")
@@ -46,7 +46,7 @@ class Glances:
         :data:`MOMENT`, and for :data:`PAUSE` afterwards; the work goes on, and nobody is told."""
         if self._monotonic() < self._not_before or not self._free.acquire(timeout=MOMENT):
             raise Away
-        answer = self._lane().ask(work)
+        answer = self._reader().ask(work)
         try:
             found: T = answer.result(MOMENT)
             return found
@@ -57,14 +57,14 @@ class Glances:
             self._late()
             raise Away from None
 
-    def _lane(self) -> _Lane:
+    def _reader(self) -> _Reader:
         try:
             return self._idle.popleft()
         except IndexError:
-            return _Lane(self._done)
+            return _Reader(self._done)
 
-    def _done(self, lane: _Lane) -> None:
-        self._idle.append(lane)
+    def _done(self, reader: _Reader) -> None:
+        self._idle.append(reader)
         self._free.release()
 
     def close(self) -> None:
@@ -72,10 +72,10 @@ class Glances:
             self._idle.popleft().end()
 
 
-class _Lane:
+class _Reader:
     """A thread that does one piece of work at a time. No exit waits for it."""
 
-    def __init__(self, done: Callable[[_Lane], None]) -> None:
+    def __init__(self, done: Callable[[_Reader], None]) -> None:
         self._done = done
         self._asked: SimpleQueue[tuple[Callable[[], Any], Future[Any]] | None] = SimpleQueue()
         threading.Thread(target=self._run, name="glance", daemon=True).start()
